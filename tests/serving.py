@@ -19,8 +19,9 @@ from runner.standin.placed_call import PlacedCall
 from runner.standin.script import Step
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
-from runner.store.journal.entries import decode
+from runner.store.journal.journal import opened
 from runner.store.journal.seal import Seal
+from runner.store.sqlite import journal_log
 from tests.patience import PATIENCE_S
 from tests.processes import CLOCK
 
@@ -168,13 +169,8 @@ class Desk:
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 with closing(sqlite3.connect(self.directory / "calls.db")) as connection:
-                    query = "SELECT first_seq, entries FROM {} WHERE call_id = ?"
-                    pieces = [
-                        piece
-                        for table in ("journal", "recent_pieces")
-                        for piece in connection.execute(query.format(table), (call.id,))
-                    ]
-                entries = [entry for seq, text in pieces for entry in decode(seal.open(text, call.id, seq))]
+                    journals = journal_log.read(connection, [call.id])
+                entries = opened(journals[call.id], seal)[1] if journals else []
                 if any(isinstance(entry.event, kind) for entry in entries):
                     return
                 await asyncio.sleep(0.01)

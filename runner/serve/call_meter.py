@@ -139,7 +139,7 @@ class CallMeter:
         if self._opened_at is not None:
             self._metrics.first_audio_seconds.labels(agent=self._agent).observe(now - self._opened_at)
         if self._fell_silent_at is not None:
-            self._metrics.response_seconds.labels(self._agent).observe(now - self._fell_silent_at)
+            self._metrics.response_wait(self._agent).observe(now - self._fell_silent_at)
         self._opened_at = self._fell_silent_at = None
 
     def _fell_silent(self, ended: PlaybackEnded, now: Instant) -> None:
@@ -155,7 +155,7 @@ class CallMeter:
         before, self._usage = self._usage, self._machine.session.consumption.bill.usage
         if self._usage is before:
             return
-        self._metrics.responses.labels(self._agent, ended.outcome.value).inc()
+        self._metrics.response_count(self._agent, ended.outcome.value).inc()
         if ended.outcome is Outcome.FAILED:
             self._metrics.count_error(ended.code or "unknown_error")
         self._count_tokens(tokens_of(ended.usage))
@@ -174,8 +174,7 @@ class CallMeter:
         agent = self._agent
         for kind, count in tokens.items():
             if count > 0:
-                # By position, here and in each turn: names take longer to look up than to count.
-                self._metrics.tokens.labels(agent, kind).inc(count)
+                self._metrics.token_count(agent, kind).inc(count)
 
     def _complained(self, error: ApiError, now: Instant) -> None:
         if error.kind is ApiErrorKind.BUSY_SPEAKING:

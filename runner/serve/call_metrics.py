@@ -1,5 +1,7 @@
 """The metrics of calls: how long callers wait, what tools and the API do, and what it costs."""
 
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from runner.api.realtime.facts import INSUFFICIENT_QUOTA
@@ -97,6 +99,10 @@ class CallMetrics:
             "agent",
             "kind",
         )
+        # To look labels up takes longer than to count, and these are counted in every turn of every call.
+        self.response_count = cache(self.responses.labels)
+        self.response_wait = cache(self.response_seconds.labels)
+        self.token_count = cache(self.tokens.labels)
         self.cost_usd = make.counter(
             "cost_usd",
             "Cost of ended calls in US dollars, by the price table; calls of unknown price are left out.",

@@ -15,8 +15,9 @@ from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, greets, says
 from runner.standin.server import StandIn
 from runner.store.journal.entries import decode
+from runner.store.journal.journal import opened
 from runner.store.journal.piece_spool import decoded
-from runner.store.journal.seal import Seal
+from runner.store.journal.seal import JournalKey, Seal
 from runner.store.opening import open_store
 from tests.patience import PATIENCE_S
 from tests.serving import SECRET, Desk
@@ -25,6 +26,7 @@ from tests.store.postgresql.server import PostgresqlServer
 pytestmark = pytest.mark.chaos
 
 ROOT = str(Path(__file__).parents[2])
+SEAL = Seal(lambda: [SECRET])
 
 
 @pytest.fixture
@@ -47,11 +49,12 @@ async def test_the_next_process_goes_on_with_what_the_store_never_got(
             address = await runner.started()
             before, _ = await desk.ring(address, greets())
             await api.until(lambda: "output_audio_buffer.stopped" in before.sent_types())
+            keys = {before.id: await key_of(before, url)}
             await asyncio.to_thread(postgresql.stop)
             before.play(CallerSays(text="I am Ann."), says("Hello Ann."))
             api.wake(before)
             during, _ = await desk.ring(address, greets())
-            await in_file(desk, {before.id: 1, during.id: 1})
+            await in_file(desk, {before.id: 1, during.id: 1}, keys)
             runner.tell(signal.SIGKILL)
             await runner.ended()
         await asyncio.to_thread(postgresql.start)
@@ -76,18 +79,34 @@ async def test_the_next_process_goes_on_with_what_the_store_never_got(
     assert "Hello Ann." in json.dumps(ends[0])
 
 
-async def in_file(desk: Desk, ends: dict[str, int]) -> None:
-    """Wait until the file beside the agents tells of so many responses that were heard, by call."""
-    seal = Seal(lambda: [SECRET])
+async def key_of(call: PlacedCall, url: str) -> JournalKey:
+    """The key of a call's journal, which is in the store with the first that it has lived through."""
+    store = await open_store(url)
+    try:
+        return opened((await store.journals([call.id]))[call.id], SEAL)[0]
+    finally:
+        await store.close()
+
+
+async def in_file(desk: Desk, ends: dict[str, int], keys: dict[str, JournalKey]) -> None:
+    """Wait until the file beside the agents tells of so many responses that were heard, by call.
+
+    `keys` are those of the journals that do not begin in the file.
+    """
     async with asyncio.timeout(PATIENCE_S):
         while True:
             heard = dict.fromkeys(ends, 0)
             for file in desk.directory.glob("*.journal"):
                 for line in file.read_text().splitlines():
                     if (held := decoded(line)) is not None:
-                        piece = held.piece
-                        for entry in decode(seal.open(piece.entries, piece.call_id, piece.first_seq)):
-                            heard[piece.call_id] += isinstance(entry.event, PlaybackEnded)
+                        call_id, first_seq, entries = held.piece
+                        if first_seq:
+                            text = keys[call_id].open(entries, call_id, first_seq)
+                        else:
+                            keys[call_id], text = SEAL.open(entries, call_id)
+                        heard[call_id] += sum(
+                            isinstance(entry.event, PlaybackEnded) for entry in decode(text)
+                        )
             if all(heard[call] >= count for call, count in ends.items()):
                 return
             await asyncio.sleep(0.05)

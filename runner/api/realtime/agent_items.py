@@ -34,6 +34,9 @@ class AgentItems:
 
     def part(self, item_id: str, index: int, words: str | None) -> tuple[ConversationEvent, ...]:
         """The words of one part of an item."""
+        known = self._words.get(item_id)
+        if known is not None and known.get(index) == words:
+            return ()  # Most words are reported five times.
         return self._told(item_id, {index: words})
 
     def whole(self, item: JsonObject) -> tuple[ConversationEvent, ...]:
@@ -41,9 +44,10 @@ class AgentItems:
         item_id = item.get("id")
         if item.get("type") != "message" or item.get("role") != "assistant" or not isinstance(item_id, str):
             return ()
-        return self._told(
-            id_of(item_id), {index: words_of(part) for index, part in enumerate(content_of(item))}
-        )
+        parts = content_of(item)
+        if len(parts) == 1:
+            return self.part(id_of(item_id), 0, words_of(parts[0]))
+        return self._told(id_of(item_id), {index: words_of(part) for index, part in enumerate(parts)})
 
     def _told(self, item_id: str, words: dict[int, str | None]) -> tuple[ConversationEvent, ...]:
         """Words are never taken away: a part that was cut short may be reported again without them."""

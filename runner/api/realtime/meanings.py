@@ -106,8 +106,9 @@ def _response_created(memory: Memory, received: JsonObject) -> tuple[Conversatio
 def _response_done(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
     response = received["response"]
     memory.fence = max(memory.fence, fence_of(response))
-    ended = response_ended(response)
-    words = [event for item in output_of(response) for event in memory.items.whole(item)]
+    output = output_of(response)
+    ended = response_ended(response, output)
+    words = [event for item in output for event in memory.items.whole(item)]
     return (*words, ended)
 
 
@@ -154,9 +155,9 @@ def _item_added(memory: Memory, received: JsonObject) -> tuple[ConversationEvent
 
 
 def _item_done(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
-    placed = _placed(received)
-    news = (placed,) if memory.items.place(placed.item_id) else ()
-    return (*news, *memory.items.whole(received["item"]))
+    item = received["item"]
+    news = (_placed(received),) if memory.items.place(id_of(item["id"])) else ()
+    return (*news, *memory.items.whole(item))
 
 
 def _audio_committed(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:

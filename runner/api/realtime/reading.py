@@ -20,6 +20,8 @@ MAX_VALUES = 250_000
 # audio or fragments dropped, without parsing them.
 _TYPE_AT_HEAD = re.compile(rb'\s*\{\s*(?:"event_id"\s*:\s*"[^"\\]*"\s*,\s*)?"type"\s*:\s*"([a-z0-9_.]+)"')
 
+_BEGINS_WITH_TYPE = b'{"type":"'
+
 _UNUSED = frozenset(
     {
         "conversation.created",
@@ -75,8 +77,7 @@ class Reader(Memory):
         """
         if isinstance(frame, str):
             frame = frame.encode("utf-8", "surrogatepass")
-        head = _TYPE_AT_HEAD.match(frame)
-        if head is not None and head[1] in (_UNUSED_AT_HEAD if follow_words else _UNREAD_AT_HEAD):
+        if _type_at_head(frame) in (_UNUSED_AT_HEAD if follow_words else _UNREAD_AT_HEAD):
             return ()
         try:
             received = _parsed(frame)
@@ -92,6 +93,15 @@ class Reader(Memory):
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
             # A known event without its essential fields.
             return _MALFORMED
+
+
+def _type_at_head(frame: bytes) -> bytes | None:
+    """The type of an event that begins with it, or nearly; None for others."""
+    if frame.startswith(_BEGINS_WITH_TYPE):
+        # As the API writes it; what is no type has not the name of one.
+        return frame[len(_BEGINS_WITH_TYPE) : frame.find(b'"', len(_BEGINS_WITH_TYPE))]
+    head = _TYPE_AT_HEAD.match(frame)
+    return None if head is None else head[1]
 
 
 def _parsed(frame: bytes) -> Any:

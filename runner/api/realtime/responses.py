@@ -25,10 +25,9 @@ ERROR_KINDS = {
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
 
-def response_ended(response: JsonObject) -> ResponseEnded:
-    """The event for the response. However odd, it is over."""
+def response_ended(response: JsonObject, output: list[JsonObject]) -> ResponseEnded:
+    """The event for the response with these items. However odd, it is over."""
     response_id = id_of(response["id"])
-    output = output_of(response)
     calls = [tool_call(response_id, item) for item in output]
     code, detail = _status(response.get("status_details"))
     return ResponseEnded(
@@ -38,7 +37,7 @@ def response_ended(response: JsonObject) -> ResponseEnded:
         cause=ERROR_KINDS.get(code, ApiErrorKind.OTHER),
         code=code,
         detail=detail,
-        calls=tuple(call for call in calls if call is not None),
+        calls=tuple([call for call in calls if call is not None]),
         usage=response_usage(response.get("usage")),
         audible=any(
             part.get("type") in {"output_audio", "audio"} for item in output for part in content_of(item)

@@ -1,7 +1,5 @@
 """Reads what the API bills: tokens by kind, or seconds of audio. Never raises."""
 
-from collections.abc import Mapping
-
 from runner.model.usage import TranscriptionUsage, Usage
 from runner.model.values import Json, JsonObject
 
@@ -11,7 +9,7 @@ MOST = 10**9
 
 def response_usage(usage: Json) -> Usage:
     """The `usage` of a response. Cached tokens are part of the input tokens of their kind."""
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, dict):
         return Usage()
     used = _part(usage, "input_token_details")
     cached = _part(used, "cached_tokens_details")
@@ -31,7 +29,7 @@ def response_usage(usage: Json) -> Usage:
 
 def transcription_usage(usage: Json) -> TranscriptionUsage:
     """The `usage` of a transcription: `tokens`, or the `duration` of the audio."""
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, dict):
         return TranscriptionUsage()
     used = _part(usage, "input_token_details")
     audio_in = _count(used, "audio_tokens") if used else _count(usage, "input_tokens")
@@ -45,7 +43,7 @@ def transcription_usage(usage: Json) -> TranscriptionUsage:
 
 def _part(usage: JsonObject, name: str) -> JsonObject:
     part = usage.get(name)
-    return part if isinstance(part, Mapping) else {}
+    return part if isinstance(part, dict) else {}
 
 
 def _count(counts: JsonObject, name: str) -> int:

@@ -19,7 +19,7 @@ from runner.model.live_call import HeldCall, Lease
 from runner.model.values import Instant
 from runner.store.journal.entries import encode
 from runner.store.journal.piece_spool import PieceSpool
-from runner.store.journal.seal import Seal, Sealer
+from runner.store.journal.seal import JournalKey, Seal
 from runner.store.journal.sealed import HeldPiece, SealedEntries
 
 log = logging.getLogger("runner.serve.fleet.journal_writer")
@@ -68,11 +68,15 @@ class Claims(Protocol):
 class CallJournal:
     """The journal of one call, on this side of the store."""
 
-    __slots__ = ("_gathered", "_kept", "_next_seq", "_pieces", "_writer", "call_id", "is_closed")
+    __slots__ = ("_gathered", "_kept", "_key", "_next_seq", "_pieces", "_writer", "call_id", "is_closed")
 
-    def __init__(self, writer: "JournalWriter", call_id: str, next_seq: int = 0) -> None:
+    def __init__(
+        self, writer: "JournalWriter", call_id: str, next_seq: int = 0, key: JournalKey | None = None
+    ) -> None:
+        """`next_seq` and `key` are those of a journal that another process has begun."""
         self.call_id = call_id
         self._writer = writer
+        self._key = key or JournalKey()
         self._next_seq = next_seq
         self._gathered: list[Entry] = []
         self._pieces: list[SealedEntries] = []
@@ -84,7 +88,7 @@ class CallJournal:
         """The next entry, for a caller that writes it together with something else."""
         entry = Entry(seq=self._next_seq, at=at, event=event)
         self._next_seq += 1
-        return self._writer.sealed(self.call_id, entry)
+        return self._piece([entry])
 
     def keep(self) -> None:
         """The claim is not confirmed. While another runner has one too, the store refuses or forgets what is
@@ -116,11 +120,11 @@ class CallJournal:
         self._pieces.clear()
         self._kept = None
 
-    def take(self, sealer: Sealer) -> list[SealedEntries]:
+    def take(self) -> list[SealedEntries]:
         """What is to be written since the last call."""
         pieces, self._pieces = self._pieces, []
         if self._gathered:
-            pieces.append(_piece(self.call_id, self._gathered, sealer))
+            pieces.append(self._piece(self._gathered))
             self._gathered = []
         if self._kept is None:
             return pieces
@@ -131,17 +135,20 @@ class CallJournal:
             self._kept = kept
         return pieces
 
+    def _piece(self, entries: Sequence[Entry]) -> SealedEntries:
+        first_seq, text = entries[0].seq, encode(entries)
+        if first_seq:
+            sealed = self._key.seal(text, self.call_id, first_seq)
+        else:
+            sealed = self._writer.seal.seal(self._key, text, self.call_id)
+        return SealedEntries(self.call_id, first_seq, sealed)
+
 
 class _Waiting(NamedTuple):
     """A piece that the store has not taken yet."""
 
     journal: CallJournal
     piece: SealedEntries
-
-
-def _piece(call_id: str, entries: Sequence[Entry], sealer: Sealer) -> SealedEntries:
-    first_seq = entries[0].seq
-    return SealedEntries(call_id, first_seq, sealer.seal(encode(entries), call_id, first_seq))
 
 
 class JournalWriter:
@@ -161,7 +168,7 @@ class JournalWriter:
         pieces and bytes of each batch.
         """
         self._store = store
-        self._seal = seal
+        self.seal = seal
         self._lease = lease
         self._spool = spool
         self._claims = claims
@@ -227,10 +234,6 @@ class JournalWriter:
         if at_once:
             self._at_once.set()
 
-    def sealed(self, call_id: str, entry: Entry) -> SealedEntries:
-        """A piece of this entry alone."""
-        return _piece(call_id, [entry], self._seal.current())
-
     async def written(self) -> None:
         """Wait until the store has everything that was noted so far."""
         target = self._noted
@@ -279,8 +282,7 @@ class JournalWriter:
 
     def _gather(self) -> None:
         dirty, self._dirty = self._dirty, {}
-        sealer = self._seal.current()
-        self._waiting += [_Waiting(journal, piece) for journal in dirty for piece in journal.take(sealer)]
+        self._waiting += [_Waiting(journal, piece) for journal in dirty for piece in journal.take()]
 
     async def _send(self) -> bool:
         while self._waiting:

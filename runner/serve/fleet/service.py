@@ -180,8 +180,10 @@ class FleetService:
         if left is None or self._new_call is None:
             log.error("call cannot be served", extra={"call_id": call.id, "agent": call.agent})
             return
-        self._metrics.takeovers.labels(journal="none" if left.is_bare else "replayed").inc()
-        writer = None if left.is_bare else CallJournal(self._writer, call.id, left.next_seq)
+        self._metrics.takeovers.labels(journal="none" if left.journal is None else "replayed").inc()
+        writer = None
+        if left.journal is not None:
+            writer = CallJournal(self._writer, call.id, left.journal.next_seq, left.journal.key)
         hold = CallHold(self.member, writer, left.ringing, configuration=call.configuration, is_held=True)
         self._new_call(left, hold)
 

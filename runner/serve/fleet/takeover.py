@@ -9,16 +9,24 @@ from runner.call.machine.world import World
 from runner.config.version import ConfigurationVersion
 from runner.errors import JournalError, PhoneAgentsError
 from runner.model.call import Origin, Ringing, SipOrigin, WebRtcOrigin
-from runner.model.entry import Entry
 from runner.model.live_call import CallState, HeldCall
 from runner.model.values import Instant
 from runner.serve.versions import Versions
-from runner.store.journal.entries import decode
-from runner.store.journal.seal import Seal
+from runner.store.journal.journal import opened
+from runner.store.journal.seal import JournalKey, Seal
 from runner.store.journal.sealed import SealedEntries
 from runner.store.store import Journals
 
 log = logging.getLogger("runner.serve.fleet.takeover")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Continued:
+    """A journal that another process has begun."""
+
+    key: JournalKey
+    next_seq: int
+    """Number of its next entry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +36,8 @@ class LeftCall:
     machine: CallMachine
     ringing: Ringing
     world: World
-    next_seq: int
-    """Number of its journal's next entry."""
-    is_bare: bool
-    """Whether the journal was unusable: it cannot be replayed, so it is not continued."""
+    journal: Continued | None
+    """None where the journal was unusable: it cannot be replayed, so it is not continued."""
 
 
 class Takeover:
@@ -60,7 +66,7 @@ class Takeover:
         known = known or self._worlds.get(call.configuration)
         world = known or current.world
         try:
-            entries = self._entries(call.id, pieces)
+            key, entries = opened(pieces, self._seal)
             ringing = entries[0].event
             if not isinstance(ringing, Ringing):
                 raise JournalError("the journal does not begin with the ring")
@@ -72,9 +78,8 @@ class Takeover:
             reason = str(error) if isinstance(error, PhoneAgentsError) else f"{type(error).__name__}"
             log.error("journal is not replayed", extra={"call_id": call.id, "reason": reason})
             return self._bare(call, world)
-        return LeftCall(
-            machine=machine, ringing=ringing, world=world, next_seq=entries[-1].seq + 1, is_bare=False
-        )
+        journal = Continued(key=key, next_seq=entries[-1].seq + 1)
+        return LeftCall(machine=machine, ringing=ringing, world=world, journal=journal)
 
     def _bare(self, call: HeldCall, world: World) -> LeftCall | None:
         agent = world.agents.get(call.agent)
@@ -86,17 +91,7 @@ class Takeover:
         machine = CallMachine.bare(ringing, agent, world, self._clock(), is_answered=is_answered)
         if machine.session is None:
             return None
-        return LeftCall(machine=machine, ringing=ringing, world=world, next_seq=0, is_bare=True)
-
-    def _entries(self, call_id: str, pieces: Sequence[SealedEntries]) -> list[Entry]:
-        entries: list[Entry] = []
-        for piece in pieces:
-            if piece.first_seq != len(entries):
-                raise JournalError(f"entries from {len(entries)} on are missing")
-            entries += decode(self._seal.open(piece.entries, call_id, piece.first_seq))
-        if not entries:
-            raise JournalError("nothing of it was written")
-        return entries
+        return LeftCall(machine=machine, ringing=ringing, world=world, journal=None)
 
     async def _load(self, configuration: str) -> None:
         current = self._versions.current

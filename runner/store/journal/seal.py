@@ -1,9 +1,10 @@
-"""Encrypts journals, so that a stolen database reveals nothing of a live call.
+"""Encrypts journals, so that a stolen database reveals nothing of a live call, nor of one that is over.
 
-AES-256-GCM. Each process seals with a key of its own, derived (HKDF, RFC 5869) from a random salt and from
-the webhook's secret, which every runner of a fleet has and the database has not. A sealed text is bound to
-its call and its place in the journal, and names its secret and salt, so that a secret can rotate while calls
-are live.
+AES-256-GCM. Each journal has a random key of its own, which is in its first piece: with that piece the whole
+journal is deleted, wherever the others are. The first piece is sealed with a key of this process, derived
+(HKDF, RFC 5869) from a random salt and from the webhook's secret, which every runner of a fleet has and the
+database has not. It names its secret and salt, so that a secret can rotate while calls are live. Each piece
+is bound to its call and its place in the journal.
 """
 
 import os
@@ -22,60 +23,72 @@ _KEY_BYTES = 32
 _ID_BYTES = 8
 _SALT_BYTES = 16
 _COUNT_BYTES = 8
-_NONCE_HEAD = bytes(12 - _COUNT_BYTES)
+_NONCE_BYTES = 12
+_NONCE_HEAD = bytes(_NONCE_BYTES - _COUNT_BYTES)
 _HEAD_BYTES = _ID_BYTES + _SALT_BYTES + _COUNT_BYTES
 _PURPOSE = b"phone-agents journal"
 
 
+class JournalKey:
+    """The key of one call's journal."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: bytes | None = None) -> None:
+        """A new key, or one that was read from the journal's first piece."""
+        self._key = os.urandom(_KEY_BYTES) if key is None else key
+
+    def __bytes__(self) -> bytes:
+        return self._key
+
+    def seal(self, text: bytes, call_id: str, first_seq: int) -> bytes:
+        """Encrypt entries behind the first piece."""
+        # A cipher that is kept takes each call 2.6 KiB, and saves a microsecond.
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + AESGCM(self._key).encrypt(nonce, text, _place(call_id, first_seq))
+
+    def open(self, sealed: bytes, call_id: str, first_seq: int) -> bytes:
+        """Decrypt entries. Raises JournalError when they were changed, or are of another journal."""
+        try:
+            return AESGCM(self._key).decrypt(
+                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _place(call_id, first_seq)
+            )
+        except (InvalidTag, ValueError):
+            raise JournalError("the journal was changed after it was written") from None
+
+
 class Seal:
-    """Seals with the first of the secrets, and opens with any of them."""
+    """Seals the first pieces of journals with the first of the secrets, and opens them with any."""
 
     def __init__(self, secrets: Callable[[], Sequence[str]]) -> None:
-        """`secrets` is called each time: a secret may rotate while the process lives."""
+        """`secrets` is called each time: a secret may rotate, and may be a file to look at."""
         self._secrets = secrets
         self._salt = os.urandom(_SALT_BYTES)
         """Of this process alone: counted nonces never repeat under its key (NIST SP 800-38D, 8.2.1)."""
         self._next_count = count(1).__next__
-        self._sealer: Sealer | None = None
 
-    def current(self) -> "Sealer":
-        """Seals with the secret in force now. Get one for each batch: a secret may be a file to look at."""
+    def seal(self, key: JournalKey, text: bytes, call_id: str) -> bytes:
+        """Encrypt the key of a journal, and its first entries."""
         secret = self._secrets()[0]
-        if self._sealer is None or self._sealer.secret != secret:
-            self._sealer = Sealer(secret, self._salt, self._next_count)
-        return self._sealer
+        number = self._next_count().to_bytes(_COUNT_BYTES, "big")
+        sealed = _cipher(secret, self._salt).encrypt(_nonce(number), bytes(key) + text, _place(call_id, 0))
+        return _key_id(secret) + self._salt + number + sealed
 
-    def seal(self, text: bytes, call_id: str, first_seq: int) -> bytes:
-        """The encrypted text of these entries."""
-        return self.current().seal(text, call_id, first_seq)
+    def open(self, sealed: bytes, call_id: str) -> tuple[JournalKey, bytes]:
+        """Decrypt a first piece: the key of the journal, and its first entries.
 
-    def open(self, sealed: bytes, call_id: str, first_seq: int) -> bytes:
-        """The decrypted text. Raises JournalError when no secret fits, or the text was changed."""
+        Raises JournalError when no secret fits, or the piece was changed.
+        """
         key_id, salt = sealed[:_ID_BYTES], sealed[_ID_BYTES : _ID_BYTES + _SALT_BYTES]
         nonce = _nonce(sealed[_ID_BYTES + _SALT_BYTES : _HEAD_BYTES])
         secret = next((secret for secret in self._secrets() if _key_id(secret) == key_id), None)
         if secret is None:
             raise JournalError("the journal was sealed with a webhook secret that is not configured any more")
         try:
-            return _cipher(secret, salt).decrypt(nonce, sealed[_HEAD_BYTES:], _place(call_id, first_seq))
+            text = _cipher(secret, salt).decrypt(nonce, sealed[_HEAD_BYTES:], _place(call_id, 0))
         except (InvalidTag, ValueError):
             raise JournalError("the journal was changed after it was written") from None
-
-
-class Sealer:
-    """Seals with one secret."""
-
-    def __init__(self, secret: str, salt: bytes, next_count: Callable[[], int]) -> None:
-        """`next_count` never returns the same number twice for one `salt`."""
-        self.secret = secret
-        self._head = _key_id(secret) + salt
-        self._encrypt = _cipher(secret, salt).encrypt
-        self._next_count = next_count
-
-    def seal(self, text: bytes, call_id: str, first_seq: int) -> bytes:
-        """The encrypted text of these entries."""
-        count = self._next_count().to_bytes(_COUNT_BYTES, "big")
-        return self._head + count + self._encrypt(_nonce(count), text, _place(call_id, first_seq))
+        return JournalKey(text[:_KEY_BYTES]), text[_KEY_BYTES:]
 
 
 def _nonce(count: bytes) -> bytes:

@@ -13,7 +13,7 @@ from runner.model.event import Limit
 from runner.model.live_call import CallState, Claim, FleetCall, HeldCall, Limits
 from runner.store import rows
 from runner.store.journal.sealed import SealedEntries
-from runner.store.sqlite import pieces
+from runner.store.sqlite import journal_log
 
 _COLUMNS = "id, fence, agent, state, configuration, began_at, api_call_id"
 
@@ -67,9 +67,9 @@ def claim(
         (runner, *_row(ours)),
     )
     if ring is not None:
-        # In place of what a process before us has written, which was moved there when we joined.
-        connection.execute("DELETE FROM journal WHERE call_id = ?", (call_id,))
-        pieces.write(connection, [ring])
+        # In place of what a process before us has written.
+        journal_log.delete(connection, call.id)
+        journal_log.write(connection, [ring])
     return Claim(ours=ours)
 
 
@@ -91,7 +91,7 @@ def unclaim(connection: Connection, runner: str, call: HeldCall) -> None:
         "DELETE FROM live_calls WHERE id = ? AND runner = ? AND fence = ?", (call_id, runner, call.fence)
     )
     if gone.rowcount:
-        pieces.delete(connection, call_id)
+        journal_log.delete(connection, call.id)
 
 
 def hand_over(connection: Connection, runner: str, call_ids: Sequence[str]) -> None:

@@ -1,26 +1,37 @@
 """Journals of live calls, and the configurations that they use, in SQLite."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from sqlite3 import Connection
+
+import orjson
 
 from runner.store import rows
 from runner.store.journal.sealed import HeldPiece, SealedEntries
-from runner.store.sqlite import fleet
-from runner.store.sqlite import pieces as stored
+from runner.store.sqlite import fleet, journal_log
 
 
 def append(connection: Connection, runner: str, pieces: Sequence[SealedEntries]) -> set[str]:
     """Write these pieces, except for calls of other runners or calls that are over; returns the ids of
     these."""
-    ids = [rows.column_text(piece.call_id) for piece in pieces]
-    marks = ", ".join("?" * len(pieces))
+    ids = {rows.column_text(piece.call_id) for piece in pieces}
+    ours = connection.execute(
+        "SELECT id FROM live_calls WHERE runner = ? AND id IN (SELECT value FROM json_each(?))",
+        (runner, _json(ids)),
+    )
+    others = ids.difference([row[0] for row in ours])
+    if not others:
+        journal_log.write(connection, pieces)
+        return others
+    # A call that the store does not know came while it was away.
     refused = connection.execute(
-        f"""SELECT id FROM live_calls WHERE runner IS NOT ? AND id IN ({marks})
-        UNION SELECT id FROM calls WHERE id IN ({marks})""",  # noqa: S608 - only marks
-        (runner, *ids, *ids),
+        """SELECT value FROM json_each(?)
+        WHERE value IN (SELECT id FROM live_calls) OR value IN (SELECT id FROM calls)""",
+        (_json(others),),
     )
     others = {row[0] for row in refused}
-    stored.write(connection, [piece for piece in pieces if rows.column_text(piece.call_id) not in others])
+    journal_log.write(
+        connection, [piece for piece in pieces if rows.column_text(piece.call_id) not in others]
+    )
     return others
 
 
@@ -30,8 +41,9 @@ def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> set[str]
     """
     fleet.know_late(connection, [held.call for held in pieces])
     connection.executemany(
-        """INSERT OR REPLACE INTO journal (call_id, first_seq, entries)
-        SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM live_calls WHERE id = ?1 AND fence = ?4)""",
+        """INSERT OR REPLACE INTO journal (call_id, first_seq, entries, since)
+        SELECT ?1, ?2, ?3, coalesce((SELECT max(upto) FROM journal_log), 0)
+        WHERE EXISTS (SELECT 1 FROM live_calls WHERE id = ?1 AND fence = ?4)""",
         [
             (rows.column_text(held.call.id), held.piece.first_seq, held.piece.entries, held.fence)
             for held in pieces
@@ -65,9 +77,13 @@ def configuration(connection: Connection, configuration_hash: str) -> str | None
 
 def sweep(connection: Connection, configuration_hash: str | None) -> None:
     """Delete what no live call needs, except the configuration of new calls."""
-    stored.delete_others(connection)
+    journal_log.delete_others(connection)
     connection.execute(
         """DELETE FROM configurations
         WHERE hash NOT IN (SELECT configuration FROM live_calls) AND hash IS NOT ?""",
         (configuration_hash,),
     )
+
+
+def _json(texts: Iterable[str]) -> str:
+    return orjson.dumps([*texts]).decode()

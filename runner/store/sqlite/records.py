@@ -8,7 +8,7 @@ from runner.model.live_call import Owner
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall
 from runner.model.values import Instant
 from runner.store import rows
-from runner.store.sqlite import pieces
+from runner.store.sqlite import journal_log
 
 
 def save(connection: Connection, row: rows.CallRow, owner: Owner | None) -> bool:
@@ -19,7 +19,7 @@ def save(connection: Connection, row: rows.CallRow, owner: Owner | None) -> bool
         if not rows.may_save(row.id, owner, held, is_saved=is_saved):
             return False
     connection.execute("DELETE FROM live_calls WHERE id = ?", (row.id,))
-    pieces.delete(connection, row.id)
+    journal_log.delete(connection, row.id)
     connection.execute(
         """INSERT INTO calls
             (id, agent, caller, called, started_at, ended_at, ended, cost_usd, words, record)
@@ -74,7 +74,7 @@ def delete(connection: Connection, call_id: str) -> bool:
     if not connection.execute("DELETE FROM calls WHERE id = ?", (call_id,)).rowcount:
         return False
     connection.execute("DELETE FROM jobs WHERE call_id = ?", (call_id,))
-    pieces.delete(connection, call_id)
+    journal_log.delete(connection, call_id)
     return True
 
 

@@ -1,6 +1,6 @@
 """A store in one SQLite file."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from sqlite3 import Connection
 
@@ -12,8 +12,7 @@ from runner.model.stored_call import CallFilter, CallSummary, StoredCall, Stored
 from runner.model.values import Instant
 from runner.store import rows
 from runner.store.journal.sealed import HeldPiece, SealedEntries
-from runner.store.sqlite import fleet, jobs, journal, records
-from runner.store.sqlite import pieces as stored
+from runner.store.sqlite import fleet, jobs, journal, journal_log, records
 from runner.store.sqlite.database import Database
 from runner.store.sqlite.lock import ProcessLock
 
@@ -25,6 +24,10 @@ class SqliteStore:
         self._database = database
         self._lock = ProcessLock(database.path)
         self._runner: RunnerInfo | None = None
+        self._left: dict[str, list[SealedEntries]] = {}
+        """The journals of calls that were taken over, until each is read. To find one takes as long as to
+        find all.
+        """
 
     @classmethod
     async def open(cls, path: str) -> "SqliteStore":
@@ -81,7 +84,6 @@ class SqliteStore:
     async def join(self, runner: RunnerInfo, lease_s: float) -> Lease:
         """See `Fleet.join`. The lease lasts as long as the process, since no other can take it."""
         self._lock.take()
-        await self._database.write(stored.move)
         self._runner = runner
         return Lease(runner=runner.id, epoch=self._database.files_opened)
 
@@ -123,7 +125,15 @@ class SqliteStore:
 
     async def take_over(self, lease: Lease) -> list[HeldCall]:
         """See `Fleet.take_over`. The calls of another process are free at once."""
-        return await self._database.write(lambda connection: fleet.take_over(connection, self._holder(lease)))
+
+        def take(connection: Connection) -> list[HeldCall]:
+            calls = fleet.take_over(connection, self._holder(lease))
+            if calls:
+                ids = [call.id for call in calls]
+                self._left |= {call_id: [] for call_id in ids} | journal_log.read(connection, ids)
+            return calls
+
+        return await self._database.write(take)
 
     async def live_calls(self) -> list[FleetCall]:
         return await self._database.read(lambda connection: fleet.live_calls(connection, self._address))
@@ -138,15 +148,21 @@ class SqliteStore:
         return [self._runner] if self._runner is not None else []
 
     async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
+        self._forget(piece.call_id for piece in pieces)
         return await self._database.write(
             lambda connection: journal.append(connection, self._holder(lease), pieces)
         )
 
     async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
+        self._forget(piece.call.id for piece in pieces)
         return await self._database.write(lambda connection: journal.append_late(connection, pieces))
 
     async def journals(self, call_ids: Sequence[str]) -> dict[str, list[SealedEntries]]:
-        return await self._database.write(lambda connection: stored.read(connection, call_ids))
+        known = {call_id: self._left.pop(call_id) for call_id in call_ids if call_id in self._left}
+        others = [call_id for call_id in call_ids if call_id not in known]
+        if not others:
+            return known
+        return known | await self._database.read(lambda connection: journal_log.read(connection, others))
 
     async def publish(self, lease: Lease, configuration: str, texts: str) -> None:
         await self._database.write(lambda connection: journal.publish(connection, configuration, texts))
@@ -163,6 +179,12 @@ class SqliteStore:
     async def close(self) -> None:
         await self._database.close()
         self._lock.give_back()
+
+    def _forget(self, call_ids: Iterable[str]) -> None:
+        """These journals are about to change."""
+        if self._left:
+            for call_id in call_ids:
+                self._left.pop(call_id, None)
 
     @property
     def _address(self) -> str | None:

@@ -1,6 +1,7 @@
 """A store that is away, or does not answer: callers notice nothing of it."""
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -40,13 +41,13 @@ def locked(service: Service) -> Iterator[sqlite3.Connection]:
 
 
 async def pressed(service: Service, call: PlacedCall) -> list[int]:
-    """The caller presses a key: the numbers of the first entries of the journal's pieces, once it is in the
-    store."""
+    """The caller presses a key: the numbers of the first entries of the journal's pieces in the log, once the
+    key is there."""
     with closing(sqlite3.connect(service.directory / "calls.db")) as store:
-        query = "SELECT first_seq FROM recent_pieces WHERE call_id = ? ORDER BY id"
 
         def pieces() -> list[int]:
-            return [row[0] for row in store.execute(query, (call.id,))]
+            rows = store.execute("SELECT pieces FROM journal_log ORDER BY upto").fetchall()
+            return [seq for row in rows for call_id, seq, *_ in json.loads(row[0]) if call_id == call.id]
 
         before = pieces()
         await service.wire.sidebands[call.id].say(KEY)

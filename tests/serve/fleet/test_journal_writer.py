@@ -15,12 +15,12 @@ from runner.serve.fleet import journal_writer
 from runner.serve.fleet.journal_writer import CallJournal, JournalWriter
 from runner.store.journal.entries import decode
 from runner.store.journal.piece_spool import PieceSpool
-from runner.store.journal.seal import Seal
+from runner.store.journal.seal import JournalKey, Seal
 from runner.store.journal.sealed import HeldPiece, SealedEntries
 from tests.patience import PATIENCE_S
 
 LEASE = Lease(runner="one", epoch=1)
-SEAL = Seal(lambda: ["whsec_x"])
+SEAL, KEY = Seal(lambda: ["whsec_x"]), JournalKey()
 TOOL = ToolCalled(response_id="r", call_id="c", name="f", arguments="{}")
 
 
@@ -53,9 +53,16 @@ class Shelf:
             for batch in self.batches
             for piece in batch
             if piece.call_id == call_id
-            for entry in decode(SEAL.open(piece.entries, piece.call_id, piece.first_seq))
+            for entry in decode(text_of(piece))
             if isinstance(entry.event, KeyPressed)
         )
+
+
+def text_of(piece: SealedEntries) -> bytes:
+    """What a piece of a journal says, all of which have the same key here."""
+    if piece.first_seq:
+        return KEY.open(piece.entries, piece.call_id, piece.first_seq)
+    return SEAL.open(piece.entries, piece.call_id)[1]
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +101,10 @@ def made(shelf: Shelf, path: Path | None = None, most_bytes: int = 10**6, fence:
     return JournalWriter(shelf, SEAL, lambda: LEASE, spool=spool, claims=Claims(fence))
 
 
+def journal_of(writer: JournalWriter, call_id: str, next_seq: int = 0) -> CallJournal:
+    return CallJournal(writer, call_id, next_seq, KEY)
+
+
 def presses(journal: CallJournal, keys: str) -> None:
     for key in keys:
         journal.append(1.0, KeyPressed(key=key))
@@ -112,7 +123,7 @@ async def running(writer: JournalWriter) -> AsyncIterator[None]:
 async def test_entries_of_all_calls_go_in_one_batch_with_a_piece_for_each_call() -> None:
     shelf = Shelf()
     writer = made(shelf)
-    one, two = CallJournal(writer, "rtc_1"), CallJournal(writer, "rtc_2", next_seq=7)
+    one, two = journal_of(writer, "rtc_1"), journal_of(writer, "rtc_2", next_seq=7)
     presses(one, "12")
     presses(two, "9")
     presses(one, "3")
@@ -134,7 +145,7 @@ async def test_the_lag_is_the_wait_of_the_oldest_entry_that_the_store_does_not_h
     monkeypatch.setattr("runner.serve.fleet.journal_writer.time.monotonic", lambda: now[0])
     shelf = Shelf()
     writer = made(shelf)
-    journal = CallJournal(writer, "rtc_1")
+    journal = journal_of(writer, "rtc_1")
     assert writer.lag_s == 0
     presses(journal, "1")
     now[0] = 102.0
@@ -153,7 +164,7 @@ async def test_what_a_tool_call_waits_for_is_not_gathered(monkeypatch: pytest.Mo
     monkeypatch.setattr(journal_writer, "BATCH_S", 1000.0)
     shelf = Shelf()
     writer = made(shelf)
-    journal = CallJournal(writer, "rtc_1")
+    journal = journal_of(writer, "rtc_1")
     async with running(writer), asyncio.timeout(PATIENCE_S):
         presses(journal, "1")
         await journal.written()
@@ -167,7 +178,7 @@ async def test_entries_are_gathered_for_a_moment(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(journal_writer, "BATCH_S", 0.02)
     shelf = Shelf()
     writer = made(shelf)
-    journal = CallJournal(writer, "rtc_1")
+    journal = journal_of(writer, "rtc_1")
     async with running(writer):
         for key in "123":
             presses(journal, key)
@@ -181,7 +192,7 @@ async def test_entries_are_gathered_for_a_moment(monkeypatch: pytest.MonkeyPatch
 async def test_while_the_store_is_away_entries_wait_in_a_file_and_are_sent_in_their_order(path: Path) -> None:
     shelf = Shelf()
     writer = made(shelf, path)
-    journal = CallJournal(writer, "rtc_1")
+    journal = journal_of(writer, "rtc_1")
     shelf.trouble = StoreError("no answer")
     for key in "123":
         presses(journal, key)
@@ -204,7 +215,7 @@ async def test_who_rings_before_the_call_is_claimed_is_kept_until_it_is(path: Pa
     shelf.trouble = StoreError("no answer")
     claimed: dict[str, HeldCall] = {}
     writer = JournalWriter(shelf, SEAL, lambda: LEASE, spool=PieceSpool(path), claims=Claims(only=claimed))
-    journal = CallJournal(writer, "rtc_1")
+    journal = journal_of(writer, "rtc_1")
     presses(journal, "1")
     assert not await writer.flush()
     claimed["rtc_1"] = held("rtc_1")
@@ -223,7 +234,7 @@ async def test_a_store_that_hangs_is_away(path: Path) -> None:
             return set()
 
     writer = made(Stuck(), path)
-    presses(CallJournal(writer, "rtc_1"), "1")
+    presses(journal_of(writer, "rtc_1"), "1")
     assert not await writer.flush()
     assert writer.trouble == "no answer within 0.05 s"
 
@@ -238,7 +249,7 @@ async def test_what_fails_once_or_lacks_a_lease_is_written_soon(
     monkeypatch.setattr(journal_writer, "SOON_S", 0.001)
     shelf = Shelf()
     writer = made(shelf, path)
-    journal = CallJournal(writer, "rtc_1")
+    journal = journal_of(writer, "rtc_1")
     shelf.trouble = trouble
     presses(journal, "1")
     async with running(writer), asyncio.timeout(PATIENCE_S):
@@ -252,7 +263,7 @@ async def test_what_fails_once_or_lacks_a_lease_is_written_soon(
 async def test_a_lease_that_is_over_keeps_entries_in_memory_for_the_next(path: Path) -> None:
     shelf = Shelf()
     writer = made(shelf, path)
-    journal = CallJournal(writer, "rtc_1")
+    journal = journal_of(writer, "rtc_1")
     shelf.trouble = LeaseLostError("the lease is over")
     presses(journal, "1")
     assert not await writer.flush()
@@ -265,7 +276,7 @@ async def test_a_lease_that_is_over_keeps_entries_in_memory_for_the_next(path: P
 async def test_a_call_that_is_over_is_not_written_any_more() -> None:
     shelf = Shelf()
     writer = made(shelf)
-    over, live = CallJournal(writer, "rtc_1"), CallJournal(writer, "rtc_2")
+    over, live = journal_of(writer, "rtc_1"), journal_of(writer, "rtc_2")
     shelf.trouble = StoreError("no answer")
     presses(over, "1")
     presses(live, "2")
@@ -281,11 +292,11 @@ async def test_what_waits_for_a_call_that_was_lost_and_came_back_is_dropped(path
     shelf, claims = Shelf(), Claims()
     writer = JournalWriter(shelf, SEAL, lambda: LEASE, spool=PieceSpool(path), claims=claims)
     shelf.trouble = StoreError("no answer")
-    presses(CallJournal(writer, "rtc_1"), "1")
+    presses(journal_of(writer, "rtc_1"), "1")
     await writer.flush()
     claims.fence = 3
     shelf.trouble = None
-    presses(CallJournal(writer, "rtc_1", next_seq=9), "9")
+    presses(journal_of(writer, "rtc_1", next_seq=9), "9")
     assert await writer.flush()
     assert shelf.keys() == "9"
 
@@ -295,8 +306,8 @@ async def test_calls_that_another_has_are_told_and_stop_nobody(caplog: pytest.Lo
     shelf = Shelf()
     shelf.lost = {"rtc_1"}
     writer = made(shelf)
-    presses(CallJournal(writer, "rtc_1"), "1")
-    presses(CallJournal(writer, "rtc_2"), "2")
+    presses(journal_of(writer, "rtc_1"), "1")
+    presses(journal_of(writer, "rtc_2"), "2")
     assert await writer.flush()
     assert (shelf.keys("rtc_1"), shelf.keys("rtc_2")) == ("", "2")
     assert [entry.message for entry in caplog.records] == ["stale journal entries were dropped"]
@@ -306,7 +317,7 @@ async def test_what_the_store_refuses_for_ever_stops_nobody(caplog: pytest.LogCa
     shelf = Shelf()
     shelf.trouble = StoreRefusedError("out of range")
     writer = made(shelf)
-    presses(CallJournal(writer, "rtc_1"), "1")
+    presses(journal_of(writer, "rtc_1"), "1")
     assert await writer.flush()
     assert [entry.message for entry in caplog.records] == ["journal entries are refused"]
 
@@ -315,8 +326,8 @@ async def test_the_next_process_writes_what_this_one_could_not(path: Path) -> No
     shelf = Shelf()
     writer = made(shelf, path, fence=4)
     shelf.trouble = StoreError("no answer")
-    presses(CallJournal(writer, "rtc_1"), "1")
-    presses(CallJournal(writer, "rtc_2"), "2")
+    presses(journal_of(writer, "rtc_1"), "1")
+    presses(journal_of(writer, "rtc_2"), "2")
     await writer.close()
     path.write_text(path.read_text() + "no JSON\n")
     shelf = Shelf()
@@ -332,7 +343,7 @@ async def test_what_cannot_be_recovered_yet_stays_in_the_file(path: Path) -> Non
     shelf = Shelf()
     shelf.trouble = StoreError("no answer")
     writer = made(shelf, path)
-    presses(CallJournal(writer, "rtc_1"), "1")
+    presses(journal_of(writer, "rtc_1"), "1")
     await writer.close()
     writer = made(shelf, path)
     with pytest.raises(StoreError):
@@ -347,8 +358,8 @@ async def test_what_comes_too_late_for_a_call_that_another_has_is_told(
     shelf = Shelf()
     writer = made(shelf, path)
     shelf.trouble = StoreError("no answer")
-    presses(CallJournal(writer, "rtc_1"), "1")
-    presses(CallJournal(writer, "rtc_2"), "2")
+    presses(journal_of(writer, "rtc_1"), "1")
+    presses(journal_of(writer, "rtc_2"), "2")
     await writer.close()
     caplog.clear()
     shelf = Shelf()
@@ -369,7 +380,7 @@ async def test_what_no_file_takes_waits_in_memory_within_bounds(
     shelf = Shelf()
     shelf.trouble = StoreError("no answer")
     writer = made(shelf, path, most_bytes=10)
-    journal = CallJournal(writer, "rtc_1")
+    journal = journal_of(writer, "rtc_1")
     for key in "1234":
         presses(journal, key)
         await writer.flush()
@@ -386,7 +397,7 @@ async def test_large_backlogs_are_sent_in_parts(path: Path, monkeypatch: pytest.
     shelf = Shelf()
     shelf.trouble = StoreError("no answer")
     writer = made(shelf, path)
-    journals = [CallJournal(writer, f"rtc_{number}") for number in range(35)]
+    journals = [journal_of(writer, f"rtc_{number}") for number in range(35)]
     for journal in journals:
         presses(journal, "1")
     await writer.flush()
@@ -400,7 +411,7 @@ async def test_large_backlogs_are_sent_in_parts(path: Path, monkeypatch: pytest.
 async def test_without_a_lease_nothing_is_written() -> None:
     shelf = Shelf()
     writer = JournalWriter(shelf, SEAL, lambda: None, claims=Claims())
-    presses(CallJournal(writer, "rtc_1"), "1")
+    presses(journal_of(writer, "rtc_1"), "1")
     assert not await writer.flush()
     assert (shelf.batches, writer.trouble) == ([], "this runner has no lease")
 
@@ -411,7 +422,7 @@ async def test_a_journal_that_is_too_long_to_be_kept_is_not_written_again(
     monkeypatch.setattr(journal_writer, "MOST_KEPT", 2)
     shelf, claims = Shelf(), Claims()
     writer = JournalWriter(shelf, SEAL, lambda: LEASE, claims=claims)
-    short, long = CallJournal(writer, "rtc_1"), CallJournal(writer, "rtc_2")
+    short, long = journal_of(writer, "rtc_1"), journal_of(writer, "rtc_2")
     claims.are_confirmed = False
     for journal, pieces in ((short, 2), (long, 3)):
         journal.keep()

@@ -16,12 +16,12 @@ from runner.serve.fleet.takeover import LeftCall, Takeover
 from runner.serve.metrics import Metrics
 from runner.serve.versions import DirectorySource, Versions
 from runner.store.journal.entries import encode
-from runner.store.journal.seal import Seal
+from runner.store.journal.seal import JournalKey, Seal
 from runner.store.journal.sealed import SealedEntries
 from tests.call.machine.playing import RINGING
 from tests.serve.test_versions import AGENT, ENVIRON
 
-SEAL = Seal(lambda: ["whsec_x"])
+SEAL, KEY = Seal(lambda: ["whsec_x"]), JournalKey()
 LIVED: tuple[Lived, ...] = (RINGING, ClaimReplied(agent="desk"), AnswerReplied(decided=Decided.DONE))
 
 
@@ -43,7 +43,10 @@ class Shelf:
 
 def piece(first_seq: int, events: Sequence[Lived]) -> SealedEntries:
     entries = [Entry(seq=first_seq + place, at=1000.0, event=event) for place, event in enumerate(events)]
-    sealed = SEAL.seal(encode(entries), RINGING.call_id, first_seq)
+    text = encode(entries)
+    sealed = (
+        KEY.seal(text, RINGING.call_id, first_seq) if first_seq else SEAL.seal(KEY, text, RINGING.call_id)
+    )
     return SealedEntries(call_id=RINGING.call_id, first_seq=first_seq, entries=sealed)
 
 
@@ -66,7 +69,9 @@ async def restored(directory: Path, shelf: Shelf, state: CallState = CallState.A
 async def test_a_call_goes_on_where_its_journal_ends(tmp_path: Path) -> None:
     left = await restored(tmp_path, Shelf(piece(0, LIVED[:1]), piece(1, LIVED[1:])))
     assert left is not None
-    assert (left.machine.phase, left.next_seq, left.is_bare) == (Phase.WAITING, 3, False)
+    assert left.journal is not None
+    assert (left.machine.phase, left.journal.next_seq) == (Phase.WAITING, 3)
+    assert bytes(left.journal.key) == bytes(KEY)
 
 
 @pytest.mark.parametrize("pieces", [(piece(1, LIVED[1:]),), ()], ids=["a gap", "nothing"])
@@ -79,7 +84,7 @@ async def test_a_journal_with_a_gap_gives_a_call_without_its_past(
 ) -> None:
     left = await restored(tmp_path, Shelf(*pieces), state)
     assert left is not None
-    assert (left.is_bare, left.machine.phase) == (True, phase)
+    assert (left.journal, left.machine.phase) == (None, phase)
     assert isinstance(left.machine.handle(TakenOver(), 1005.0)[0], first)
 
 

@@ -42,6 +42,6 @@ async def test_a_call_without_its_journal_is_reached_all_the_same(
     finally:
         await store.close()
     assert left is not None
-    assert left.is_bare
+    assert left.journal is None
     assert left.machine.call.transport is transport
     assert left.machine.reception.api_call_id == reached_as

@@ -3,10 +3,16 @@
 import pytest
 
 from runner.errors import JournalError
-from runner.store.journal.seal import Seal
+from runner.model.conversation_event import KeyPressed
+from runner.model.entry import Entry
+from runner.store.journal.entries import encode
+from runner.store.journal.journal import opened
+from runner.store.journal.seal import JournalKey, Seal
+from runner.store.journal.sealed import SealedEntries
 
 OLD, NEW = "whsec_b2xk", "whsec_bmV3"
 TEXT = b"The caller said: four one one one."
+CHANGED = "the journal was changed after it was written"
 
 
 def sealed_with(*secrets: str) -> Seal:
@@ -14,50 +20,100 @@ def sealed_with(*secrets: str) -> Seal:
 
 
 def test_what_is_sealed_can_be_opened_and_shows_nothing() -> None:
-    seal = sealed_with(NEW)
-    sealed = seal.seal(TEXT, "rtc_1", 7)
-    assert TEXT not in sealed
-    assert seal.open(sealed, "rtc_1", 7) == TEXT
-    assert seal.seal(TEXT, "rtc_1", 7) != sealed
+    seal, key = sealed_with(NEW), JournalKey()
+    first, second = seal.seal(key, TEXT, "rtc_1"), key.seal(TEXT, "rtc_1", 7)
+    assert TEXT not in first + second
+    assert bytes(key) not in first + second
+    read, text = seal.open(first, "rtc_1")
+    assert text == read.open(second, "rtc_1", 7) == TEXT
 
 
 def test_no_two_texts_are_sealed_alike() -> None:
-    one, other = sealed_with(NEW), sealed_with(NEW)
-    heads = {seal.seal(TEXT, "rtc_1", seq)[:32] for seal in (one, other) for seq in (0, 0, 1)}
+    one, other, key = sealed_with(NEW), sealed_with(NEW), JournalKey()
+    heads = {seal.seal(key, TEXT, "rtc_1")[:32] for seal in (one, other, one)}
+    heads |= {key.seal(TEXT, "rtc_1", seq)[:12] for seq in (1, 1, 2)}
     assert len(heads) == 6, "key and nonce are used once"
+    assert bytes(JournalKey()) != bytes(JournalKey())
 
 
 def test_a_secret_may_rotate_while_a_call_is_live() -> None:
-    sealed = sealed_with(OLD).seal(TEXT, "rtc_1", 0)
-    assert sealed_with(NEW, OLD).open(sealed, "rtc_1", 0) == TEXT
-    assert sealed_with(NEW, OLD).seal(TEXT, "rtc_1", 0)[:8] == sealed_with(NEW).seal(TEXT, "rtc_1", 0)[:8]
+    sealed = sealed_with(OLD).seal(JournalKey(), TEXT, "rtc_1")
+    assert sealed_with(NEW, OLD).open(sealed, "rtc_1")[1] == TEXT
+    key = JournalKey()
+    ids = [seal.seal(key, TEXT, "rtc_1")[:8] for seal in (sealed_with(NEW, OLD), sealed_with(NEW))]
+    assert ids[0] == ids[1]
     with pytest.raises(JournalError) as caught:
-        sealed_with(NEW).open(sealed, "rtc_1", 0)
+        sealed_with(NEW).open(sealed, "rtc_1")
     assert str(caught.value) == (
         "the journal was sealed with a webhook secret that is not configured any more"
     )
 
 
-@pytest.mark.parametrize(("call_id", "first_seq"), [("rtc_2", 0), ("rtc_1", 1)])
-def test_entries_cannot_be_moved_to_another_call_or_place(call_id: str, first_seq: int) -> None:
-    seal = sealed_with(NEW)
-    sealed = seal.seal(TEXT, "rtc_1", 0)
+def test_without_its_first_piece_a_journal_cannot_be_read() -> None:
     with pytest.raises(JournalError) as caught:
-        seal.open(sealed, call_id, first_seq)
-    assert str(caught.value) == "the journal was changed after it was written"
+        JournalKey().open(JournalKey().seal(TEXT, "rtc_1", 3), "rtc_1", 3)
+    assert str(caught.value) == CHANGED
+
+
+@pytest.mark.parametrize(("call_id", "first_seq"), [("rtc_2", 1), ("rtc_1", 2)])
+def test_entries_cannot_be_moved_to_another_call_or_place(call_id: str, first_seq: int) -> None:
+    seal, key = sealed_with(NEW), JournalKey()
+    with pytest.raises(JournalError) as caught:
+        key.open(key.seal(TEXT, "rtc_1", 1), call_id, first_seq)
+    assert str(caught.value) == CHANGED
+    with pytest.raises(JournalError) as caught:
+        seal.open(seal.seal(key, TEXT, "rtc_1"), "rtc_2")
+    assert str(caught.value) == CHANGED
 
 
 @pytest.mark.parametrize("at", [9, 25, 31, -1])
 def test_a_changed_bit_is_noticed(at: int) -> None:
-    seal = sealed_with(NEW)
-    sealed = bytearray(seal.seal(TEXT, "rtc_1", 0))
-    sealed[at] ^= 1
+    seal, key = sealed_with(NEW), JournalKey()
+    first, second = bytearray(seal.seal(key, TEXT, "rtc_1")), bytearray(key.seal(TEXT, "rtc_1", 1))
+    first[at] ^= 1
+    second[at] ^= 1
     with pytest.raises(JournalError):
-        seal.open(bytes(sealed), "rtc_1", 0)
+        seal.open(bytes(first), "rtc_1")
+    with pytest.raises(JournalError):
+        key.open(bytes(second), "rtc_1", 1)
 
 
-@pytest.mark.parametrize("length", [0, 7, 8, 20, 30, 32, 40])
+@pytest.mark.parametrize("length", [0, 7, 8, 11, 12, 20, 27, 30, 32, 40])
 def test_what_is_cut_off_is_no_text(length: int) -> None:
-    seal = sealed_with(NEW)
+    seal, key = sealed_with(NEW), JournalKey()
     with pytest.raises(JournalError):
-        seal.open(seal.seal(TEXT, "rtc_1", 0)[:length], "rtc_1", 0)
+        seal.open(seal.seal(key, TEXT, "rtc_1")[:length], "rtc_1")
+    with pytest.raises(JournalError):
+        key.open(key.seal(TEXT, "rtc_1", 1)[:length], "rtc_1", 1)
+
+
+KEY, SEAL = JournalKey(), sealed_with(NEW)
+
+
+def piece(first_seq: int, keys: str) -> SealedEntries:
+    entries = [Entry(seq=first_seq + at, at=1.0, event=KeyPressed(key=key)) for at, key in enumerate(keys)]
+    text = encode(entries)
+    sealed = KEY.seal(text, "rtc_1", first_seq) if first_seq else SEAL.seal(KEY, text, "rtc_1")
+    return SealedEntries("rtc_1", first_seq, sealed)
+
+
+def test_a_journal_is_read_from_its_pieces() -> None:
+    key, entries = opened([piece(0, "12"), piece(2, "3"), piece(3, "45")], SEAL)
+    assert bytes(key) == bytes(KEY)
+    assert [(entry.seq, entry.event) for entry in entries] == [
+        (at, KeyPressed(key=key)) for at, key in enumerate("12345")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "reason"),
+    [
+        ([], "nothing of it was written"),
+        ([piece(1, "2")], "entries from 0 on are missing"),
+        ([piece(0, "1"), piece(2, "3")], "entries from 1 on are missing"),
+    ],
+)
+def test_a_journal_with_a_gap_is_not_read(pieces: list[SealedEntries], reason: str) -> None:
+    with pytest.raises(JournalError) as caught:
+        opened(pieces, SEAL)
+    assert str(caught.value) == reason

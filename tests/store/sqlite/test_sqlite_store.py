@@ -143,7 +143,7 @@ async def test_memory_is_a_store_too() -> None:
         ),
         (
             "sqlite:newer.db",
-            'store "sqlite:newer.db" was written by a newer phone-agents (schema 99, this one knows 7); '
+            'store "sqlite:newer.db" was written by a newer phone-agents (schema 99, this one knows 8); '
             "use that one or name another file",
         ),
     ],

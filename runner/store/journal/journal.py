@@ -1,0 +1,28 @@
+"""Reads the journal of a call from its pieces."""
+
+from collections.abc import Sequence
+
+from runner.errors import JournalError
+from runner.model.entry import Entry
+from runner.store.journal.entries import decode
+from runner.store.journal.seal import JournalKey, Seal
+from runner.store.journal.sealed import SealedEntries
+
+
+def opened(pieces: Sequence[SealedEntries], seal: Seal) -> tuple[JournalKey, list[Entry]]:
+    """The key and the entries of a journal, from the first on.
+
+    Raises JournalError when it cannot be read, or has a gap.
+    """
+    if not pieces:
+        raise JournalError("nothing of it was written")
+    first, *others = pieces
+    if first.first_seq:
+        raise JournalError("entries from 0 on are missing")
+    key, text = seal.open(first.entries, first.call_id)
+    entries = decode(text)
+    for piece in others:
+        if piece.first_seq != len(entries):
+            raise JournalError(f"entries from {len(entries)} on are missing")
+        entries += decode(key.open(piece.entries, piece.call_id, piece.first_seq))
+    return key, entries

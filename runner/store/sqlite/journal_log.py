@@ -1,0 +1,157 @@
+"""The pieces of all journals in SQLite, in one log: a row for each batch, whichever calls it is of.
+
+A row for each piece, at its call's place, costs several times as much. A journal's first piece alone has such
+a row, in `journal`. It has the key to the others, so deleting it deletes the journal; what is left of that in
+the log nobody can read.
+
+The log is cut at its old end as it grows at the other, twice as fast, and pieces that a live call still needs
+are written again. So it is short while calls are, and else at most some twice as long as the journals of live
+calls.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from random import random
+from sqlite3 import Connection
+from typing import NamedTuple
+
+import orjson
+
+from runner.store import rows
+from runner.store.journal.sealed import SealedEntries
+
+LEAST_BYTES = 64 * 1024 * 1024
+"""A shorter log is not cut: calls of some minutes are over before their pieces would be written again."""
+CUT = 2.0
+"""Bytes that are cut off for each new one."""
+
+
+class _Logged(NamedTuple):
+    """A piece in the log. `upto` is that of the row in which it was written first."""
+
+    call_id: str
+    first_seq: int
+    upto: int
+    entries: bytes
+
+
+def write(connection: Connection, pieces: Sequence[SealedEntries]) -> None:
+    """Write pieces. A piece that was written before is replaced."""
+    if not pieces:
+        return
+    # Asked for together, without subqueries, they would be searched for in all rows.
+    begin, end = connection.execute(
+        "SELECT (SELECT min(upto) FROM journal_log), (SELECT max(upto) FROM journal_log)"
+    ).fetchone()
+    end = end or 0
+    first = [piece for piece in pieces if not piece.first_seq]
+    connection.executemany(
+        "INSERT OR REPLACE INTO journal (call_id, first_seq, entries, since) VALUES (?, 0, ?, ?)",
+        [(rows.column_text(piece.call_id), piece.entries, end) for piece in first],
+    )
+    others = [piece for piece in pieces if piece.first_seq] if first else pieces
+    if not others:
+        return
+    kept: list[_Logged] = []
+    if begin is not None and end - begin > LEAST_BYTES:
+        new_bytes = sum([len(piece.entries) for piece in others])
+        kept = _cut(connection, end - LEAST_BYTES, CUT * new_bytes)
+    # What is new has no number of its own: it is that of the row.
+    names: list[tuple[str | int, ...]] = [
+        (rows.column_text(piece.call_id), piece.first_seq, len(piece.entries)) for piece in others
+    ]
+    names += [(piece.call_id, piece.first_seq, len(piece.entries), piece.upto) for piece in kept]
+    entries = b"".join([*[piece.entries for piece in others], *[piece.entries for piece in kept]])
+    connection.execute(
+        "INSERT INTO journal_log (upto, pieces, entries) VALUES (?, ?, ?)",
+        (end + len(entries), orjson.dumps(names).decode(), entries),
+    )
+
+
+def read(connection: Connection, call_ids: Collection[str]) -> dict[str, list[SealedEntries]]:
+    """The journals of these calls, each in order. Reads the whole log, so ask for many at once."""
+    found: dict[str, dict[int, _Logged]] = {}
+    since: dict[str, int] = {}
+    wanted = {rows.column_text(call_id): call_id for call_id in call_ids}
+    stored = connection.execute(
+        """SELECT call_id, first_seq, entries, since FROM journal
+        WHERE call_id IN (SELECT value FROM json_each(?)) ORDER BY call_id, first_seq""",
+        (orjson.dumps([*wanted]).decode(),),
+    )
+    for call_id, first_seq, entries, began in stored:
+        found.setdefault(call_id, {})[first_seq] = _Logged(call_id, first_seq, began, entries)
+        if not first_seq:
+            since[call_id] = began
+    if since:
+        for piece in _logged(connection, min(since.values())):
+            known = found.get(piece.call_id)
+            if known is None or piece.upto <= since.get(piece.call_id, piece.upto):
+                continue  # of another call, or of an earlier one with this id
+            before = known.get(piece.first_seq)
+            if before is None or before.upto <= piece.upto:
+                known[piece.first_seq] = piece
+    return {
+        wanted[call_id]: [
+            SealedEntries(wanted[call_id], first_seq, pieces[first_seq].entries)
+            for first_seq in sorted(pieces)
+        ]
+        for call_id, pieces in found.items()
+    }
+
+
+def delete(connection: Connection, call_id: str) -> None:
+    """Delete the journal of a call."""
+    connection.execute("DELETE FROM journal WHERE call_id = ?", (rows.column_text(call_id),))
+
+
+def delete_others(connection: Connection) -> None:
+    """Delete the journals of calls that are not live."""
+    connection.execute("DELETE FROM journal WHERE call_id NOT IN (SELECT id FROM live_calls)")
+
+
+def _cut(connection: Connection, until: int, most_bytes: float) -> list[_Logged]:
+    """Delete so many bytes of the oldest rows up to this point; returns what has to stay of them."""
+    kept: list[_Logged] = []
+    while True:
+        row = connection.execute(
+            "SELECT upto, pieces, entries FROM journal_log WHERE upto < ? ORDER BY upto LIMIT 1", (until,)
+        ).fetchone()
+        # A row that is ten times as long is cut off one time in ten.
+        if row is None or random() * len(row[2]) >= most_bytes:  # noqa: S311 - a matter of chance alone
+            return kept
+        most_bytes -= len(row[2])
+        kept += _needed(connection, *row)
+        # Not overwritten, as other deleted data is: nobody has the keys of what is not kept.
+        connection.execute("PRAGMA secure_delete = OFF")
+        connection.execute("DELETE FROM journal_log WHERE upto = ?", row[:1])
+        connection.execute("PRAGMA secure_delete = ON")
+
+
+def _needed(connection: Connection, upto: int, names: str, entries: bytes) -> list[_Logged]:
+    """The pieces of a row that belong to a journal whose first piece is there, and older."""
+    since = dict(
+        connection.execute(
+            """SELECT call_id, since FROM journal
+            WHERE first_seq = 0 AND call_id IN (SELECT json_extract(value, '$[0]') FROM json_each(?))""",
+            (names,),
+        )
+    )
+    if not since:
+        return []
+    return [
+        piece for piece in _pieces(upto, names, entries) if piece.upto > since.get(piece.call_id, piece.upto)
+    ]
+
+
+def _logged(connection: Connection, since: int) -> Iterator[_Logged]:
+    for row in connection.execute(
+        "SELECT upto, pieces, entries FROM journal_log WHERE upto > ? ORDER BY upto", (since,)
+    ):
+        yield from _pieces(*row)
+
+
+def _pieces(upto: int, names: str, entries: bytes) -> Iterator[_Logged]:
+    """The pieces of a row."""
+    at = 0
+    for call_id, first_seq, size, *first_upto in orjson.loads(names):
+        yield _Logged(call_id, first_seq, first_upto[0] if first_upto else upto, entries[at : at + size])
+        at += size
