@@ -305,11 +305,12 @@ class SidebandSocket(asyncio.Protocol):
                 pass  # The protocol itself answers pings and closes.
 
     def _hand_on(self, message: bytes) -> None:
-        if self._receive is None or self._closed.done():
+        if self._receive is None:
             return
         try:
             self._receive(message)
         except Exception as error:
+            self._receive = None
             self._closed.set_exception(error)
             self._tell_end()
             self.abort()

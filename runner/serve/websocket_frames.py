@@ -34,7 +34,7 @@ class FrameCutter:
     def __init__(self, most_bytes: int) -> None:
         """A larger frame is not waited for: the protocol refuses it."""
         self._most_bytes = most_bytes
-        self._unread = bytearray()
+        self._unread: bytearray | None = None
         self._wanted = 0
         self._is_in_parts = False
         self._is_lost = False
@@ -43,12 +43,11 @@ class FrameCutter:
         """The pieces that are complete now."""
         if self._is_lost:
             return [ForProtocol(data)]
-        if self._unread:
+        if self._unread is not None:
             self._unread += data
             if len(self._unread) < self._wanted:
                 return []
-            data = bytes(self._unread)
-            self._unread.clear()
+            data, self._unread = bytes(self._unread), None
         pieces: list[Piece] = []
         at, size = 0, len(data)
         while at + 2 <= size:
@@ -77,5 +76,4 @@ class FrameCutter:
         return pieces
 
     def _keep(self, data: bytes, at: int, wanted: int) -> None:
-        self._unread += data[at:]
-        self._wanted = wanted
+        self._unread, self._wanted = bytearray(data[at:]), wanted
