@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -73,7 +74,8 @@ class Webhooks:
         except TimeoutError:
             return self._reply(408, "too_slow", "the body took too long to arrive")
         try:
-            event = verify(body, request.headers, self._secrets(), self._clock())
+            now = self._clock()
+            event = verify(body, request.headers, self._secrets(), now)
             ringing = self._api.ringing(event)
         except WebhookRejectedError as error:
             log.warning("webhook was refused", extra={"reason": str(error), "bytes": len(body)})
@@ -84,6 +86,9 @@ class Webhooks:
             else:
                 log.info("webhook was ignored", extra={"type": event.type})
             return self._reply(200, "other_event", IGNORED)
+        if ringing.created_at <= now < ringing.created_at + 1.0:
+            # The API names the whole second, in which the call may have begun to ring at any time.
+            ringing = replace(ringing, created_at=now)
         return await self._answer_once(event.webhook_id, ringing)
 
     async def settle(self) -> None:

@@ -146,6 +146,17 @@ def counted(metrics: Metrics) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(
+    ("told", "since"),
+    [(NOW, NOW), (NOW - 0.75, NOW), (NOW - 1.0, NOW - 1.0), (NOW - 9.0, NOW - 9.0), (NOW + 1.0, NOW + 1.0)],
+)
+async def test_a_call_has_rung_since_its_webhook_came_in_the_second_that_the_api_names(
+    desk: Desk, sender: Sender, told: float, since: float
+) -> None:
+    await sender.event(created_at=told)
+    assert [ringing.created_at for ringing in desk.calls] == [since]
+
+
+@pytest.mark.parametrize(
     ("result", "answer"),
     [
         (RingResult.ACCEPTED, (200, "the call was accepted\n")),
