@@ -33,6 +33,9 @@ EVENTS_A_SECOND = 4.0
 TOOLS = 0.3
 """The share of turns that call a tool, while tools are measured: one call in 30 seconds."""
 ADMIN_TOKEN = "benchmark" * 4
+SETTLED_S = 60.0
+IDLE = 0.05
+"""Share of a core that thousands of calls take in which nobody says anything."""
 AT_ONCE = 16
 """Calls that ring together."""
 FLOOR, NO_JOURNAL = "floor", "no-journal"
@@ -141,10 +144,12 @@ class Load:
         """Measure what an event costs while all calls of a side talk."""
         # The first moments are those of whatever ran before.
         await self._ask("/talk", side.group, seconds=1.0, events_a_second=EVENTS_A_SECOND, tools=0)
+        await _settled(side)
         cpu_s = side.process.cpu_s
         talked = await self._ask(
             "/talk", side.group, seconds=seconds, events_a_second=EVENTS_A_SECOND, tools=0
         )
+        await _settled(side)
         spent_s = side.process.cpu_s - cpu_s
         event_s = spent_s / talked["events"]
         side.event_s = min(side.event_s or event_s, event_s)
@@ -193,6 +198,15 @@ class Load:
             text = await response.text()
         lines = (line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
         return {name: float(value) for name, value in lines}
+
+
+async def _settled(side: Side) -> None:
+    """Wait until a side has handled what was said to it, which a busy machine delays."""
+    async with asyncio.timeout(SETTLED_S):
+        last_s = -SETTLED_S
+        while side.process.cpu_s - last_s > IDLE * 0.1:
+            last_s = side.process.cpu_s
+            await asyncio.sleep(0.1)
 
 
 def _grown(name: str, before: dict[str, float], after: dict[str, float]) -> float:
