@@ -10,11 +10,13 @@ from dataclasses import replace
 import pytest
 
 from runner.call.machine import session_events
+from runner.call.machine.reception import Reception
 from runner.model.agent import Wait
 from runner.model.event import Steered
 from runner.model.record import CallRecord
 from runner.model.steering import AddNote, EndCall
 from runner.model.tool import McpServer, Retries
+from runner.serve.call_orders import CallOrders
 from runner.standin.faults import (
     AUDIO_FRAME,
     HUGE,
@@ -473,8 +475,39 @@ async def test_a_bug_of_ours_hangs_up_the_call_that_it_hit(
     record = await live.run()
     assert record is not None
     assert (record.ended, record.detail) == ("failed", "a bug of ours; the log has its traceback")
+    assert record.ended_at is not None
     assert call.state is State.OVER
     assert "call failed by a bug of ours" in caplog.messages
+
+
+async def test_a_bug_of_ours_in_a_task_of_the_call_ends_it_as_well(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(CallOrders, "request", broken)
+    live, call = stage.ringing(
+        greeting(stage.slots()), OPENING, CallerSays(text="Friday?"), calls("find_slots", {})
+    )
+    async with asyncio.timeout(PATIENCE_S):
+        record = await live.run()
+    assert record is not None
+    assert (record.ended, record.detail) == ("failed", "a bug of ours; the log has its traceback")
+    assert call.state is State.OVER
+
+
+async def test_a_bug_of_ours_before_the_answer_leaves_nobody_ringing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(Reception, "handle", broken)
+    live, call = stage.ringing(an_agent())
+    async with asyncio.timeout(PATIENCE_S):
+        assert await live.run() is None
+    assert [(request.action, request.body) for request in call.requests] == [("reject", {"status_code": 480})]
 
 
 async def test_a_persons_act_enters_the_machine_and_its_deed_comes_back(stage: Stage) -> None:

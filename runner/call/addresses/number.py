@@ -106,12 +106,13 @@ def _read(text: str, default_country: str | None) -> Number | None:
 
 
 def _is_own_code(digits: str, country: str | None) -> bool:
-    """Whether digits without a plus begin with the country's own code and not with its national prefix."""
+    """Whether digits without a plus begin with the country's own code.
+
+    That is nowhere the national prefix but within +1, where both readings are one.
+    """
     if country is None or (code := _plans().country_code_for_region(country)) == 0:
         return False
-    # Within +1 the prefix is the code, and both readings are one.
-    prefix = _plans().ndd_prefix_for_region(country, True)
-    return digits.startswith(str(code)) and not (prefix and digits.startswith(prefix))
+    return digits.startswith(str(code))
 
 
 def _parse(digits: str, country: str | None, *, must_be_valid: bool) -> Number | None:

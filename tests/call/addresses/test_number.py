@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from runner.call.addresses.number import (
     MAX_LENGTH,
+    begins_a_number,
     country_code,
     example_number,
     is_region,
@@ -113,6 +114,31 @@ def test_what_is_read_is_e164_and_reads_as_itself(text: str, country: str | None
 
 def test_regions_are_two_letters_in_capitals() -> None:
     assert [is_region(code) for code in ("US", "CA", "us", "001", "ZZ")] == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize("region", sorted(regions()))
+def test_no_number_begins_with_its_country_code_and_its_national_prefix(region: str) -> None:
+    prefix = phonenumbers.ndd_prefix_for_region(region, True)
+    assert not prefix or not country_code(region).startswith(f"+{prefix}") or country_code(region) == "+1"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "begins"),
+    [
+        ("+", True),
+        ("+4", True),
+        ("+49", True),
+        ("+1415", True),
+        ("+0", False),
+        ("+999", False),
+        ("+1" + 14 * "4", True),
+        ("+1" + 15 * "4", False),
+    ],
+)
+def test_a_prefix_of_international_numbers_is_one_of_a_country_code_and_short_enough(
+    prefix: str, begins: bool
+) -> None:
+    assert begins_a_number(prefix) is begins
 
 
 def test_an_example_is_a_number_of_its_region() -> None:

@@ -29,8 +29,10 @@ def test_a_token_says_who_calls_whom() -> None:
 
 
 def test_a_token_may_name_several_agents_and_audiences() -> None:
-    read = read_token(token(agent=None, agents=["a", "b"], aud=["other", "phone-agents"]), SECRET, NOW)
-    assert read.agents == ("a", "b")
+    expires_at = int(NOW) + 60
+    text = token(agent=None, agents=["a", "b"], aud=["other", "phone-agents"], exp=expires_at)
+    read = read_token(text, SECRET, NOW)
+    assert (read.agents, read.expires_at) == (("a", "b"), expires_at)
 
 
 @pytest.mark.parametrize(
@@ -52,11 +54,14 @@ def test_a_token_may_name_several_agents_and_audiences() -> None:
         (token(exp=None), "token_expiry", 'the token has no "exp"'),
         (token(exp="soon"), "token_expiry", 'the token\'s "exp" is not a time in seconds'),
         (token(exp=True), "token_expiry", 'the token\'s "exp" is not a time in seconds'),
+        (token(exp=1e10), "token_expiry", 'the token\'s "exp" is not a time in seconds'),
         (token(exp=NOW), "token_expired", "the token has expired"),
         (token(exp=NOW + 631), "token_expiry", "the token expires more than 10 minutes from now"),
         (token(nbf=NOW + 31), "token_not_yet", "the token is not valid yet"),
         (token(sub=None), "token_claims", 'the token has no "sub" of 1 to 200 characters'),
         (token(sub=""), "token_claims", 'the token has no "sub" of 1 to 200 characters'),
+        (token(sub=5), "token_claims", 'the token has no "sub" of 1 to 200 characters'),
+        (token(jti=5), "token_claims", 'the token has no "jti" of 1 to 200 characters'),
         (token(sub="a\nb"), "token_claims", 'the token has no "sub" of 1 to 200 characters'),
         (token(jti="x" * 201), "token_claims", 'the token has no "jti" of 1 to 200 characters'),
         (token(agent=None), "token_claims", 'the token names no agent in "agent" or "agents"'),

@@ -138,6 +138,15 @@ def test_who_leads_renews_the_lease_and_the_record_holds_one_act() -> None:
     assert len(play.passes(1)) == 3
 
 
+def test_a_renewal_that_comes_twice_renews_once() -> None:
+    play = talking()
+    leads(play)
+    leads(play, "lead_2")
+    play.passes(30)
+    leads(play, "lead_2")
+    assert play.timer(TimerKind.LEAD) == 30
+
+
 def test_one_person_at_a_time_leads() -> None:
     play = talking()
     leads(play)

@@ -143,6 +143,14 @@ def test_a_call_that_cannot_run_is_answered_with_an_error_and_sends_nothing(
     assert (use.name, use.status, use.attempts) == (name, "refused", 0)
 
 
+def test_a_recent_record_has_the_last_tool_calls_in_their_order_without_replies() -> None:
+    play = talking(*(tool(name, StaticBinding(answer="Yes.")) for name in "abc"))
+    play.responds(*((name, "{}") for name in "abc"))
+    recent = play.session.recent(2)
+    assert [(use.name, use.reply) for use in recent.tools] == [("b", None), ("c", None)]
+    assert [(use.name, use.reply) for use in play.record.tools][2] == ("c", "Yes.")
+
+
 def test_a_fixed_answer_is_given_at_once() -> None:
     play = talking(tool("hours", StaticBinding(answer={"open": words("nine")})))
     assert play.responds(("hours", "{}")) == [
@@ -169,7 +177,7 @@ def test_a_request_is_tried_again_as_declared_and_the_same_one() -> None:
         == '{"error":"the endpoint answered 503 Service Unavailable","status":503}'
     )
     (use,) = play.record.tools
-    assert (use.status, use.http_status, use.attempts) == ("error", 503, 3)
+    assert (use.status, use.http_status, use.attempts, use.took_s) == ("error", 503, 3, 0.6)
 
 
 def test_a_late_reply_of_an_earlier_attempt_is_not_taken_for_the_present_one() -> None:

@@ -18,6 +18,7 @@ from runner.model.route import (
     Matcher,
     Not,
     Prefix,
+    Regex,
     RejectRule,
     Route,
     Text,
@@ -92,6 +93,10 @@ def test_what_is_named_never_wins(routes: list[Declared], rejects: list[Conditio
         assert id(asked.match(call, 0.0).route) not in covered
 
 
+def _plan(value: Matcher) -> Conditions:
+    return Conditions(headers=(("X-Plan", value),))
+
+
 TOLL_FREE = Conditions(called=Prefix("+1800"))
 ONE = Conditions(called=ExactNumber(NUMBERS[0]))
 
@@ -111,6 +116,12 @@ ONE = Conditions(called=ExactNumber(NUMBERS[0]))
         (("a", 1, Conditions(share=0.5)), ("b", 0, Conditions(share=0.1)), False),
         (("a", 1, Conditions(share=0.5)), ("a", 0, Conditions(share=0.1)), True),
         (("a", 1, Conditions(share=0.1)), ("a", 0, Conditions(share=0.5)), False),
+        (("a", 1, Conditions(share=0.0)), ("a", 0, Conditions(share=0.0)), False),
+        (("a", 1, _plan(Text("g*"))), ("b", 0, _plan(Text("gold"))), True),
+        (("a", 1, _plan(Text("g*"))), ("b", 0, _plan(Text("silver"))), False),
+        (("a", 1, _plan(Text("g*"))), ("b", 0, _plan(Text("go*"))), False),
+        (("a", 1, _plan(Text("gold"))), ("b", 0, _plan(Regex("gold|silver"))), False),
+        (("a", 1, _plan(Regex("gold|silver"))), ("b", 0, _plan(Text("gold"))), False),
     ],
 )
 def test_what_is_plain_to_see_is_named(stronger: Declared, weaker: Declared, is_covered: bool) -> None:
