@@ -141,7 +141,10 @@ class MatcherBuilder:
         try:
             regex = compile_regex(node.text)
         except ValueError as error:
-            self.problems.error(node.place, "regex", f'"{node.text}" is not a pattern in RE2 syntax: {error}')
+            message = f'"{node.text}" is not a pattern in RE2 syntax: {error}'
+            if node.text.startswith("+"):
+                message += f"; a plus sign is written '\\{node.text}'"
+            self.problems.error(node.place, "regex", message)
             return _NOTHING
         if is_party and not _can_match_an_address(regex):
             message = (

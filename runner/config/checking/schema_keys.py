@@ -43,8 +43,11 @@ def instead_of(
     known = known_keys(schema, flat)
     theirs = our_word(key, known)
     inside = _highest(key, schema, flat)
+    is_in_defaults = len(above) == 1 and above[0][0] == "defaults"
     return (
         (f'; did you mean "{theirs}"?' if theirs is not None else "")
+        or (f'; did you mean "{known[0]}"?' if len(known) == 1 and not schema.get(OTHER_KEYS) else "")
+        or (_at_the_top_of(key, others) if is_in_defaults else "")
         or _in_parameters(key, known)
         or (_belongs(key, inside) if len(inside) == 1 and len(inside[0].steps) == 1 else "")
         or ("" if above else _at_the_top_of(key, others))
