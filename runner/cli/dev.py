@@ -51,7 +51,7 @@ async def surroundings(
     server = replace(server, admin=server.admin or Admin(port=0))
     settings = replace(configuration.settings, server=server)
     configuration = replace(configuration, settings=settings)
-    filled = {**made_up(settings, environ), **environ}
+    filled = {**placeholder_secrets(settings, environ), **environ}
     key = settings.provider.api_key
     if key.env is None or environ.get(key.env):
         yield Surroundings(configuration=configuration, environ=filled)
@@ -80,7 +80,7 @@ async def surroundings(
                 await peers.close()
 
 
-def made_up(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+def placeholder_secrets(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
     """A value for each unset variable that holds a secret, except the voice API's key."""
     found: dict[str, str] = {}
     for ref, make in _secrets(settings):

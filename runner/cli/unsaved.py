@@ -27,7 +27,7 @@ def read_unsaved(filename: Path, directories: Sequence[Path]) -> Unsaved:
 
     Raises UsageError when the file is in none of them.
     """
-    holder = _holder(filename, directories) if directories else _found(filename)
+    holder = _holder(filename, directories) if directories else _nearest_directory(filename)
     directory = holder or filename.parent
     inside = _whole(filename).relative_to(_whole(directory))
     name = (directory / inside).as_posix()
@@ -43,7 +43,7 @@ def _holder(filename: Path, directories: Sequence[Path]) -> Path:
     raise UsageError(f'"{filename}" is not in {names}; name the directory that holds it')
 
 
-def _found(filename: Path) -> Path | None:
+def _nearest_directory(filename: Path) -> Path | None:
     """The nearest folder above with a runner.yaml, or one named agents, but none outside of the working
     directory.
 

@@ -74,7 +74,7 @@ def webhook_secrets(
             findings.append(
                 Finding.error(
                     "webhook secret",
-                    f"{reference} holds no webhook secret",
+                    f"{reference} is not a webhook secret",
                     f'copy it as a whole: "whsec_" and base64 of at least {MIN_KEY_BYTES} bytes',
                 )
             )
@@ -85,7 +85,7 @@ def webhook_secrets(
         findings = [
             Finding.error(
                 "webhook secret",
-                "provider.webhook_secrets names none, so that no webhook could be verified",
+                "provider.webhook_secrets is empty, so no webhook can be verified",
                 "name one: [{env: OPENAI_WEBHOOK_SECRET}]",
             )
         ]

@@ -34,13 +34,13 @@ async def examine_port(server: Server) -> Finding:
             # fails.
             listening.listen(1)
         except OSError as error:
-            return await _taken(error, where, host, port)
+            return await _port_in_use(error, where, host, port)
     if port == 0:
         return Finding.ok("port", f"a free one of {host}")
     return Finding.ok("port", f"{where} is free")
 
 
-async def _taken(error: OSError, where: str, host: str, port: int) -> Finding:
+async def _port_in_use(error: OSError, where: str, host: str, port: int) -> Finding:
     match error.errno:
         case errno.EADDRINUSE if await _is_runner(host, port):
             return Finding.ok("port", f"a runner listens at {where} already")

@@ -58,12 +58,12 @@ def _of_path(shown: str, path: str) -> Finding:
     folder = file.parent
     if not folder.is_dir():
         return Finding.error(
-            SUBJECT, f'{shown}: "{folder}" is not a directory', "make it, or name another file"
+            SUBJECT, f'{shown}: "{folder}" is not a directory', "create it, or name another file"
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         return Finding.error(
             SUBJECT,
-            f'{shown}: no file can be made in "{folder}", and SQLite needs one beside its own',
+            f'{shown}: no file can be created in "{folder}", and SQLite needs one beside its own',
             "let the runner's user write there, or name a file elsewhere",
         )
     free = shutil.disk_usage(folder).free
@@ -74,7 +74,7 @@ def _of_path(shown: str, path: str) -> Finding:
             "make room; records.keep in runner.yaml deletes old records",
         )
     if not file.exists():
-        return Finding.ok(SUBJECT, f"{shown} will be made at the first start")
+        return Finding.ok(SUBJECT, f"{shown} will be created at the first start")
     if not os.access(file, os.R_OK | os.W_OK):
         return Finding.error(
             SUBJECT, f"{shown} may not be written by this user", "let the runner's user read and write it"
@@ -128,7 +128,7 @@ async def _postgresql_finding(url: str) -> Finding:
             "is the user right, and the password (in the address, or in PGPASSWORD)?",
         )
     except asyncpg.InvalidCatalogNameError as error:
-        return Finding.error(SUBJECT, f"{shown}: {_words(error)}", "make the database: createdb NAME")
+        return Finding.error(SUBJECT, f"{shown}: {_words(error)}", "create the database: createdb NAME")
     except asyncpg.TooManyConnectionsError as error:
         return Finding.error(
             SUBJECT,
@@ -169,7 +169,7 @@ def _of_database(state: DatabaseState, shown: str, host: str) -> Finding:
     if state.version < state.known and not state.may_create:
         return Finding.error(
             SUBJECT,
-            f"{shown}: the user may make no tables, and some are still to be made",
+            f"{shown}: the user may not create tables, and some are missing",
             "grant it: GRANT CREATE ON SCHEMA public TO …",
         )
     took_ms = f"{state.took_s * 1000:.0f} ms"

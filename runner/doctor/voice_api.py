@@ -148,21 +148,21 @@ def key_finding(answer: Answer, base_url: str, reference: str) -> Finding:
         case 404 | 405:
             return Finding.warning(
                 "voice API",
-                f"{base_url} has no list of models ({said}): whether it takes the key was not seen",
+                f"{base_url} has no list of models ({said}): whether it accepts the key is not known",
                 f"is that its address? That of OpenAI is {facts.BASE_URL}; set provider.base_url or "
                 f"{facts.BASE_URL_VARIABLE}",
             )
         case status if status >= 500:
-            return Finding.error(
-                "voice API", f"{base_url} has trouble ({said})", "try again in a few minutes"
-            )
+            return Finding.error("voice API", f"{base_url} fails ({said})", "try again in a few minutes")
         case status if not 200 <= status < 300:
             return Finding.error(
-                "voice API", f"{base_url} answers {said}", "is that the address of the API, and no web page?"
+                "voice API",
+                f"{base_url} answers {said}",
+                "is that the address of the API, and not of a web page?",
             )
     host = urlsplit(base_url).hostname
     project = f", project {answer.project}" if answer.project else ""
-    return Finding.ok("api key", f"{host} takes it{project}")
+    return Finding.ok("api key", f"{host} accepts it{project}")
 
 
 def clock_finding(ahead_s: float) -> Finding:
@@ -207,7 +207,7 @@ def session_finding(agent: Agent, reply: HttpReply) -> Finding:
             return Finding.warning(subject, f"its session was not checked: {reply.detail}", "try again")
         case status if 200 <= status < 300:
             voice = f", voice {agent.voice}" if agent.voice is not None else ""
-            return Finding.ok(subject, f"its session is taken: {agent.model}{voice}")
+            return Finding.ok(subject, f"its session is accepted: {agent.model}{voice}")
         case 400 | 422:
             reason = _cut(message) or "it does not say why"
             return Finding.error(

@@ -93,7 +93,7 @@ def webhook_finding(url: str, status: int, text: str, location: str | None) -> F
         case 401 | 403:
             return Finding.error(
                 SUBJECT,
-                f"{url} lets nobody in ({status})",
+                f"{url} does not let the request in ({status})",
                 "have the proxy forward POST requests without asking who sends them: a signature says that",
             )
         case status if 300 <= status < 400:

@@ -152,7 +152,7 @@ def act_of(name: str, given: JsonObject) -> SteeringAct:
     return ACTS[name](**known)
 
 
-def given_of(act: SteeringAct) -> dict[str, Json]:
+def act_fields(act: SteeringAct) -> dict[str, Json]:
     """The fields of the act as JSON, without those that were left out."""
     values = {each.name: getattr(act, each.name) for each in fields(act)}
     return {

@@ -49,7 +49,7 @@ def scenario_of(record: CallRecord, route: Route | None = None) -> str:
     """
     steps = _Steps(record).all()
     masked = dict.fromkeys(_masked(record))
-    stand_ins = {name: value for name in masked if (value := _taken_by(route, name)) is not None}
+    stand_ins = {name: value for name in masked if (value := _matching_value(route, name)) is not None}
     record = replace(record, headers={**record.headers, **stand_ins})
     lines = [
         *(_about_masked(name, stand_ins.get(name)) for name in masked),
@@ -77,7 +77,7 @@ def _masked(record: CallRecord) -> list[str]:
     return [name for name, value in record.headers.items() if _MASK.search(value)]
 
 
-def _taken_by(route: Route | None, name: str) -> str | None:
+def _matching_value(route: Route | None, name: str) -> str | None:
     """A value of this header that the route takes; None where it does not ask for one."""
     for header, matcher in route.conditions.headers if route is not None else ():
         for piece in boundaries(matcher) if header.lower() == name.lower() else ():

@@ -288,7 +288,7 @@ class CallDriver:
                 case OpenSideband(again=again):
                     self._spawn(self._sideband.attend(self.api_call_id, again=again))
                 case Log():
-                    call_log.told(action, self._ringing.call_id)
+                    call_log.write(action, self._ringing.call_id)
                 case Finish():
                     self.over.set()
                 case _:

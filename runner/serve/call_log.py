@@ -123,7 +123,7 @@ def _complaint(send: SendRequest, reply: HttpReply, machine: CallMachine) -> str
     return complaint(reply, machine.redactor(sent))
 
 
-def told(entry: Log, call_id: str) -> None:
+def write(entry: Log, call_id: str) -> None:
     """The machine's own log entries. A person's act is handled in a task that is not the call's."""
     log.log(_LOG_LEVELS[entry.level], entry.event.value, extra={"call_id": call_id, **entry.fields})
 

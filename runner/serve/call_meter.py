@@ -176,7 +176,7 @@ class CallMeter:
             if count > 0:
                 self._metrics.token_count(agent, kind).inc(count)
 
-    def _complained(self, error: ApiError, now: Instant) -> None:
+    def _note_api_error(self, error: ApiError, now: Instant) -> None:
         if error.kind is ApiErrorKind.BUSY_SPEAKING:
             self._metrics.collisions.labels(agent=self._agent).inc()
         elif error.kind is not ApiErrorKind.NOTHING_TO_CANCEL:
@@ -246,7 +246,7 @@ def transcription_tokens_of(usage: TranscriptionUsage) -> dict[str, int]:
 
 _HANDLERS: Mapping[type[CallEvent], Callable[[CallMeter, Any, Instant], None]] = {
     AnswerReplied: CallMeter._answered,
-    ApiError: CallMeter._complained,
+    ApiError: CallMeter._note_api_error,
     CallGone: CallMeter._gone,
     CallerSpeaks: CallMeter._caller,
     PlaybackEnded: CallMeter._fell_silent,

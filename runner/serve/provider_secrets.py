@@ -13,11 +13,11 @@ def check_webhook_secrets(configuration: Configuration, secrets: FoundSecrets) -
     """
     references = configuration.settings.provider.webhook_secrets
     if not references:
-        raise CannotRunError("provider.webhook_secrets names no secret, so that no webhook could be verified")
+        raise CannotRunError("provider.webhook_secrets is empty, so no webhook can be verified")
     for reference, secret in zip(references, secrets.webhook_secrets(), strict=True):
         if not is_secret(secret):
             raise CannotRunError(
-                f'{reference} holds no webhook secret; it would be "whsec_" and base64 of at least '
+                f'{reference} is not a webhook secret, which is "whsec_" and base64 of at least '
                 f"{MIN_KEY_BYTES} bytes, as the API shows it"
             )
 

@@ -47,7 +47,7 @@ async def read_body(response: aiohttp.ClientResponse) -> bytes:
         # With the header that RFC 9110 requires, or without it, as from some servers.
         has_header = body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
         return _unpack(bytes(body), zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS, 0)[0]
-    raise BodyError(Failure.CONNECTION, "the reply is packed in a way that was not asked for")
+    raise BodyError(Failure.CONNECTION, "the reply has a content encoding that was not requested")
 
 
 def _unzip(packed: bytes) -> bytes:

@@ -24,7 +24,7 @@ from runner.serve.timeouts import Timeouts
 
 log = logging.getLogger("runner.serve.webhooks")
 
-IGNORED = "nothing is done about events of this type"
+IGNORED = "events of this type are ignored"
 """The reply to an event that announces no call; `doctor` recognises a runner by it."""
 
 _SENTENCES = {
@@ -79,7 +79,7 @@ class Webhooks:
             ringing = self._api.ringing(event)
         except WebhookRejectedError as error:
             log.warning("webhook was refused", extra={"reason": str(error), "bytes": len(body)})
-            return self._reply(400, "refused", "this is not a webhook that can be acted on")
+            return self._reply(400, "refused", "this is not a valid webhook")
         if ringing is None:
             if self._api.is_warning(event):
                 log.warning("voice api sent a notice", extra={"type": event.type})

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from runner.api.webhook import is_secret
-from runner.cli.dev import MadeUpModel, made_up
+from runner.cli.dev import MadeUpModel, placeholder_secrets
 from runner.config.load import load
 from runner.model.settings import Browser, SecretRef, Server, Settings
 from runner.standin.placed_call import PlacedCall
@@ -17,7 +17,7 @@ def test_every_secret_that_is_not_set_is_made_up_and_no_other() -> None:
         secrets={"TOKEN": SecretRef(env="TOKEN"), "SET": SecretRef(env="SET"), "FILE": SecretRef(file="x")},
         server=Server(browser=Browser(secret=SecretRef(env="CALLS"), origins=())),
     )
-    found = made_up(settings, {"SET": "1", "OPENAI_WEBHOOK_SECRET": ""})
+    found = placeholder_secrets(settings, {"SET": "1", "OPENAI_WEBHOOK_SECRET": ""})
     assert set(found) == {"TOKEN", "CALLS", "OPENAI_WEBHOOK_SECRET"}
     assert is_secret(found["OPENAI_WEBHOOK_SECRET"])
     assert len(found["CALLS"]) == 64

@@ -12,7 +12,7 @@ from runner.cli.terminal import Terminal
 from runner.doctor import store
 from runner.doctor.finding import Finding
 
-OK_KEY = Finding.ok("api key", "api.openai.com takes it")
+OK_KEY = Finding.ok("api key", "api.openai.com accepts it")
 NO_STORE = Finding.error(
     "store",
     "postgresql://db.maple.example/calls refuses connections; it did so just now, and at every address",
@@ -29,7 +29,7 @@ def printed(finding: Finding, columns: int) -> str:
 
 def test_findings_stand_below_each_other() -> None:
     assert "".join(printed(finding, 80) for finding in (OK_KEY, NO_STORE, SOON)) == (
-        "ok       api key         api.openai.com takes it\n"
+        "ok       api key         api.openai.com accepts it\n"
         "error    store           postgresql://db.maple.example/calls refuses\n"
         "                         connections; it did so just now, and at every address\n"
         "                         → is the server up, and are host and port right? Is\n"
@@ -102,7 +102,7 @@ def test_findings_as_json(agents: Path, capsys: pytest.CaptureFixture[str]) -> N
         ("port", "ok"),
         ("open files", "ok"),
     ]
-    assert document["findings"][3]["text"] == "sqlite:calls.db will be made at the first start"
+    assert document["findings"][3]["text"] == "sqlite:calls.db will be created at the first start"
 
 
 def test_a_configuration_with_mistakes_is_not_looked_at(

@@ -142,8 +142,8 @@ async def test_a_webhook_secret_that_is_none_is_told(desk: Desk) -> None:
     assert await desk.outcome(environ=KEYS | {"OPENAI_WEBHOOK_SECRET": "sk-proj-oops"}) == (
         3,
         "",
-        "phone-agents run: environment variable OPENAI_WEBHOOK_SECRET holds no webhook secret; "
-        'it would be "whsec_" and base64 of at least 16 bytes, as the API shows it\n',
+        "phone-agents run: environment variable OPENAI_WEBHOOK_SECRET is not a webhook secret, "
+        'which is "whsec_" and base64 of at least 16 bytes, as the API shows it\n',
     )
 
 

@@ -275,7 +275,7 @@ TROUBLE = [
     (
         _environ("OPENAI_WEBHOOK_SECRET", "whsec_abc"),
         "webhook secret",
-        "environment variable OPENAI_WEBHOOK_SECRET holds no webhook secret",
+        "environment variable OPENAI_WEBHOOK_SECRET is not a webhook secret",
         'copy it as a whole: "whsec_" and base64 of at least 16 bytes',
     ),
     (
@@ -288,7 +288,7 @@ TROUBLE = [
         _settings(store="sqlite:/nowhere/calls.db"),
         "store",
         'sqlite:/nowhere/calls.db: "/nowhere" is not a directory',
-        "make it, or name another file",
+        "create it, or name another file",
     ),
     (
         _settings(store="{env: DATABASE_URL}"),
@@ -500,7 +500,7 @@ def test_stores_that_cannot_be_used(tmp_path: Path) -> None:
     text, remedy = looked_at("newer.db", sql=newer)
     assert text.startswith("was written by a newer phone-agents (schema 999, this one knows ")
     assert remedy == "use that one, or name another store"
-    assert looked_at("new.db") == ("will be made at the first start", "")
+    assert looked_at("new.db") == ("will be created at the first start", "")
 
 
 def test_a_disk_that_is_full_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

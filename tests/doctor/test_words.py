@@ -32,7 +32,7 @@ def line(finding: Finding) -> tuple[str, str, str, str]:
     [
         (
             Answer(reply=HttpReply(status=200, body=b'{"data": []}'), project="proj_1"),
-            ("ok", "api key", "api.openai.com takes it, project proj_1", ""),
+            ("ok", "api key", "api.openai.com accepts it, project proj_1", ""),
         ),
         (
             Answer(reply=reply(401, "invalid_api_key", "Incorrect API key provided.")),
@@ -75,13 +75,13 @@ def line(finding: Finding) -> tuple[str, str, str, str]:
             (
                 "warning",
                 "voice API",
-                f"{BASE} has no list of models (404): whether it takes the key was not seen",
+                f"{BASE} has no list of models (404): whether it accepts the key is not known",
                 f"is that its address? That of OpenAI is {BASE}; set provider.base_url or OPENAI_BASE_URL",
             ),
         ),
         (
             Answer(reply=reply(503)),
-            ("error", "voice API", f"{BASE} has trouble (503)", "try again in a few minutes"),
+            ("error", "voice API", f"{BASE} fails (503)", "try again in a few minutes"),
         ),
         (
             Answer(reply=reply(302)),
@@ -89,7 +89,7 @@ def line(finding: Finding) -> tuple[str, str, str, str]:
                 "error",
                 "voice API",
                 f"{BASE} answers 302",
-                "is that the address of the API, and no web page?",
+                "is that the address of the API, and not of a web page?",
             ),
         ),
         (
@@ -181,7 +181,7 @@ def test_models_of_an_api_that_lists_none(clinic: Configuration) -> None:
 @pytest.mark.parametrize(
     ("answered", "state", "text"),
     [
-        (reply(200), "ok", "its session is taken: gpt-realtime-2.1, voice marin"),
+        (reply(200), "ok", "its session is accepted: gpt-realtime-2.1, voice marin"),
         (
             reply(400, "", "Invalid value: 'marin'."),
             "error",
@@ -215,7 +215,7 @@ def test_whether_a_session_is_taken(
         (400, "", None, "error", "refuses an event that is signed with our secret"),
         (404, "", None, "error", "has no webhook there (404)"),
         (405, "", None, "error", "has no webhook there (405)"),
-        (401, "", None, "error", "lets nobody in (401)"),
+        (401, "", None, "error", "does not let the request in (401)"),
         (308, "", "https://a.example", "error", "redirects to https://a.example, which the API does not follow"),  # noqa: E501
         (302, "", None, "error", "redirects to another address, which the API does not follow"),
         (502, "", None, "error", "has no runner behind it (502)"),

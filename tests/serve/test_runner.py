@@ -324,17 +324,15 @@ async def test_without_a_webhook_secret_there_is_no_start(api: StandIn) -> None:
     bare = replace(configuration, settings=replace(configuration.settings, provider=provider))
     with pytest.raises(CannotRunError) as caught:
         Runner(bare, FoundSecrets.fixed(api_key=api.api_key, webhook_secrets=(), tools={}))
-    assert str(caught.value) == (
-        "provider.webhook_secrets names no secret, so that no webhook could be verified"
-    )
+    assert str(caught.value) == ("provider.webhook_secrets is empty, so no webhook can be verified")
 
 
 async def test_a_webhook_secret_that_is_none_stops_it(api: StandIn) -> None:
     with pytest.raises(CannotRunError) as caught:
         Runner(configured(api, "sqlite::memory:"), found(api, "sk-proj-oops"))
     assert str(caught.value) == (
-        f"{SecretRef(env='OPENAI_WEBHOOK_SECRET')} holds no webhook secret; "
-        'it would be "whsec_" and base64 of at least 16 bytes, as the API shows it'
+        f"{SecretRef(env='OPENAI_WEBHOOK_SECRET')} is not a webhook secret, "
+        'which is "whsec_" and base64 of at least 16 bytes, as the API shows it'
     )
 
 

@@ -223,7 +223,7 @@ async def test_a_reply_that_is_packed_in_another_way_is_no_reply(client: ToolCli
         reply = await client.send(get(f"http://127.0.0.1:{port}"))
     assert (reply.failure, reply.detail) == (
         Failure.CONNECTION,
-        "the reply is packed in a way that was not asked for",
+        "the reply has a content encoding that was not requested",
     )
 
 

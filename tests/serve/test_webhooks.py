@@ -23,7 +23,7 @@ from runner.serve.webhooks import Webhooks
 from tests.clock import NOW
 
 SECRET = "whsec_bWFwbGUtZGVudGFsLXNlY3JldC0x"
-REFUSED = (400, "this is not a webhook that can be acted on\n")
+REFUSED = (400, "this is not a valid webhook\n")
 
 
 class Desk:
@@ -201,7 +201,7 @@ async def test_an_event_that_announces_no_call_is_ignored(
     sender: Sender, desk: Desk, metrics: Metrics, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
     caplog.set_level(logging.INFO, logger="runner")
-    told = (200, "nothing is done about events of this type\n")
+    told = (200, "events of this type are ignored\n")
     assert await sender.event(type=kind) == await sender.event(type=kind) == told
     assert desk.calls == []
     assert counted(metrics) == {"other_event": 2.0}
@@ -215,7 +215,7 @@ async def test_a_notice_of_the_safety_checks_is_a_warning(
 ) -> None:
     assert await sender.event(type="safety.identifier.blocked") == (
         200,
-        "nothing is done about events of this type\n",
+        "events of this type are ignored\n",
     )
     assert counted(metrics) == {"other_event": 1.0}
     assert [(r.levelno, r.message, r.__dict__["type"]) for r in caplog.records] == [
@@ -273,7 +273,7 @@ async def test_header_bytes_that_are_no_text_are_refused(sender: Sender) -> None
         b"webhook-signature: v1,\xff\xfe\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}" % NOW
     )
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
-    assert answer.endswith(b"\r\n\r\nthis is not a webhook that can be acted on\n")
+    assert answer.endswith(b"\r\n\r\nthis is not a valid webhook\n")
 
 
 async def test_a_body_that_turns_to_garbage_is_refused(sender: Sender, port: int) -> None:

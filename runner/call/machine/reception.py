@@ -83,7 +83,7 @@ class Reception:
     """The agents that had no room, in the order in which they were tried."""
     detail: str = field(default="", init=False)
     """What the API or a template reported when the call could not be answered."""
-    found: LookedUp | None = field(default=None, init=False)
+    looked_up: LookedUp | None = field(default=None, init=False)
     """The lookup's answer, or its default; None for an agent without a lookup."""
     session: Session | None = field(default=None, init=False)
     """The call's session, once its texts are rendered."""
@@ -131,7 +131,7 @@ class Reception:
                 return self._claimed(event, now) if phase is Phase.CLAIMING else []
             case Replied():
                 if phase is Phase.LOOKING_UP and self._lookup is not None:
-                    return self._found(self._lookup.replied(event, now), now)
+                    return self._lookup_ended(self._lookup.replied(event, now), now)
                 return []
             case TimerFired():
                 return self._timer_fired(event, now) if phase is Phase.LOOKING_UP else []
@@ -215,21 +215,21 @@ class Reception:
             return []
         if fired.timer == RETRY:
             return self._lookup.send()
-        return self._found(self._lookup.late(now), now) if fired.timer == DEADLINE else []
+        return self._lookup_ended(self._lookup.late(now), now) if fired.timer == DEADLINE else []
 
-    def _found(self, result: LookedUp | list[Action], now: Instant) -> list[Action]:
-        """Answer the call with what was found, or go on with the lookup."""
+    def _lookup_ended(self, result: LookedUp | list[Action], now: Instant) -> list[Action]:
+        """Answer the call with the result, or continue with the lookup."""
         if isinstance(result, LookedUp) and self._agent is not None:
             return self._answer(self._agent, result, now)
         return result if isinstance(result, list) else []
 
     # The answer
 
-    def _answer(self, agent: Agent, found: LookedUp | None, now: Instant) -> list[Action]:
-        self.found = found
+    def _answer(self, agent: Agent, looked_up: LookedUp | None, now: Instant) -> list[Action]:
+        self.looked_up = looked_up
         timers: list[Action] = [] if self._lookup is None else self._lookup.end()
         try:
-            self.session = session = self._begin(agent, found, now)
+            self.session = session = self._begin(agent, looked_up, now)
         except TemplateFailure as failure:
             self.detail = str(failure)
             self._turned_away_as = RingResult.FAILED
@@ -248,20 +248,20 @@ class Reception:
             offer=self._browser.offer if self._browser is not None else None,
         )
 
-    def _begin(self, agent: Agent, found: LookedUp | None, now: Instant) -> Session:
+    def _begin(self, agent: Agent, looked_up: LookedUp | None, now: Instant) -> Session:
         """The session of the call. A lookup's answer that the templates cannot use must not cost the caller
         the call.
 
         Raises TemplateFailure.
         """
         try:
-            return self._session(agent, found, now)
+            return self._session(agent, looked_up, now)
         except TemplateFailure as failure:
-            if found is None or found.fault is not None or agent.lookup is None:
+            if looked_up is None or looked_up.fault is not None or agent.lookup is None:
                 raise
-            return self._session(agent, default_answer(agent.lookup, str(failure), found.took_s), now)
+            return self._session(agent, default_answer(agent.lookup, str(failure), looked_up.took_s), now)
 
-    def _session(self, agent: Agent, found: LookedUp | None, now: Instant) -> Session:
+    def _session(self, agent: Agent, looked_up: LookedUp | None, now: Instant) -> Session:
         return Session(
             call=self.call,
             phase=self.phase,
@@ -271,13 +271,13 @@ class Reception:
             secrets=self.world.secrets,
             now=now,
             prices=self.world.prices,
-            record=self._record(agent, found),
+            record=self._record(agent, looked_up),
             # A browser has no telephone that could be transferred.
             transfer_to=self.world.transfer_to if self._browser is None else (),
-            lookup=found.value if found else None,
+            lookup=looked_up.value if looked_up else None,
         )
 
-    def _record(self, agent: Agent, found: LookedUp | None) -> CallRecord:
+    def _record(self, agent: Agent, looked_up: LookedUp | None) -> CallRecord:
         """The record as it is before the call is answered."""
         call, match = self.call, self.match
         return CallRecord(
@@ -289,11 +289,11 @@ class Reception:
             called=call.called.number or call.called.uri or None,
             transport=call.transport.value,
             created_at=call.created_at,
-            lookup_s=found.took_s if found else None,
+            lookup_s=looked_up.took_s if looked_up else None,
             headers=self.world.table.headers_asked_for(call, match),
             busy={one.agent: {one.limit.value: one.most} for one in self.reached},
             model=agent.model,
-            faults=(found.fault,) if found and found.fault else (),
+            faults=(looked_up.fault,) if looked_up and looked_up.fault else (),
         )
 
     def _answered(self, replied: AnswerReplied, now: Instant) -> list[Action]:
@@ -322,7 +322,7 @@ class Reception:
             # Whoever takes a call over holds it.
             return self._claimed(ClaimReplied(agent=self._agent.id), now)
         if self.phase.now is Phase.LOOKING_UP and self._lookup is not None:
-            return self._found(self._lookup.again(now), now)
+            return self._lookup_ended(self._lookup.again(now), now)
         if self.phase.now is Phase.ANSWERING and self.session is not None:
             return [self._answer_with(self.session)]
         return self._finish(RingResult.UNAVAILABLE)

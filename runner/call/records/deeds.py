@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from runner.model.event import Steered
 from runner.model.record import Deed
-from runner.model.steering import DeedResult, given_of
+from runner.model.steering import DeedResult, act_fields
 from runner.model.values import Instant
 
 
@@ -35,7 +35,7 @@ class Deeds:
             id=steered.id,
             by=steered.by,
             what=steered.act.NAME,
-            given=given_of(steered.act),
+            given=act_fields(steered.act),
             at=now,
             result=DeedResult.WAITING.value,
         )

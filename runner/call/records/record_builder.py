@@ -153,7 +153,7 @@ class RecordBuilder:
     def _began(self, started: ResponseStarted, _: Instant) -> None:
         self._response_id = started.response_id
 
-    def _complained(self, error: ApiError, _: Instant) -> None:
+    def _note_api_error(self, error: ApiError, _: Instant) -> None:
         self._complaints += error.kind in _COMPLAINTS
 
     def _ignored(self, ignored: Ignored, _: Instant) -> None:
@@ -221,7 +221,7 @@ _NOTED: Mapping[type[CallEvent], _Noted] = {
     PlaybackEnded: lambda builder, event, now: builder.spans.ended(
         event.response_id, now, is_interrupted=event.interrupted
     ),
-    ApiError: RecordBuilder._complained,
+    ApiError: RecordBuilder._note_api_error,
     Ignored: RecordBuilder._ignored,
 }
 """What an event means for the record. By type, since most events mean nothing to it."""

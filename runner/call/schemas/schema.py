@@ -61,10 +61,10 @@ class Schema:
     def target(self, reference: str) -> Json:
         """The schema that a reference leads to. Raises UncheckableError."""
         if reference not in self._targets:
-            self._targets[reference] = self._found(reference)
+            self._targets[reference] = self._resolve(reference)
         return self._targets[reference]
 
-    def _found(self, reference: str) -> Json:
+    def _resolve(self, reference: str) -> Json:
         if reference.startswith("#"):
             fragment = unquote(reference[1:])
             candidates = (

@@ -201,7 +201,7 @@ def date_format(value: Any, pattern: Any = "%Y-%m-%d", timezone: Any = None) -> 
     return moment.strftime(pattern)
 
 
-def _taken(name: str, *, as_text: bool = False) -> Function:
+def _jinja_filter(name: str, *, as_text: bool = False) -> Function:
     """Jinja's filter of this name, for values other than None, with generators as lists."""
     function = FILTERS[name]
     position = 1 if hasattr(function, "jinja_pass_arg") else 0
@@ -228,8 +228,8 @@ _TESTS = (
 )
 
 filters: dict[str, Function] = {
-    **{name: _taken(name, as_text=True) for name in _OF_TEXT.split()},
-    **{name: _taken(name) for name in _OF_DATA.split()},
+    **{name: _jinja_filter(name, as_text=True) for name in _OF_TEXT.split()},
+    **{name: _jinja_filter(name) for name in _OF_DATA.split()},
     "center": center,
     "d": default,
     "date_format": date_format,

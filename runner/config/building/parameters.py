@@ -10,7 +10,7 @@ from enum import Enum
 
 from runner.call.schemas.schema import compile_pattern
 from runner.config.building.schema_walk import circular_references, resolved
-from runner.config.checking.schema_words import given
+from runner.config.checking.schema_words import shown_value
 from runner.config.checking.suggest import did_you_mean, nearest, one_of
 from runner.config.node import Node
 from runner.config.problem import Problems
@@ -100,7 +100,7 @@ class _Check:
         if isinstance(node.value, bool):
             return
         if not isinstance(node.value, Mapping):
-            self._error(node, f"a schema is a mapping, not {given(node, {})}; {_Kind.SCHEMA.value}")
+            self._error(node, f"a schema is a mapping, not {shown_value(node, {})}; {_Kind.SCHEMA.value}")
             return
         for keyword, value in node.items():
             self._keyword(node, keyword, value)
@@ -127,7 +127,7 @@ class _Check:
         elif kind is _Kind.PATTERN and isinstance(value.value, str):
             self._pattern(value.place, f'"{keyword}" is', value.value)
         elif not self._fits(kind, value):
-            self._error(value, f'"{keyword}" is {given(value, {})}; {self._right(kind, value)}')
+            self._error(value, f'"{keyword}" is {shown_value(value, {})}; {self._right(kind, value)}')
 
     def _right(self, kind: _Kind, value: Node) -> str:
         near = nearest(value.text, _TYPES) if kind is _Kind.TYPE and value.text else None

@@ -18,15 +18,15 @@ _TABLE = {"agent": _AGENT, "runner": _RUNNER, "test": ()}
 def refuse(node: Node, kind: str, problems: Problems) -> None:
     """Note each key, or value, of this document that is part of the language and not built yet."""
     for path in _TABLE[kind]:
-        for place, name in _found(node, path.split(".")):
+        for place, name in _unsupported(node, path.split(".")):
             problems.error(place, "not-supported", f'"{name}" is not supported yet')
 
 
-def _found(node: Node, path: list[str]) -> Iterator[tuple[Place, str]]:
+def _unsupported(node: Node, path: list[str]) -> Iterator[tuple[Place, str]]:
     step, *rest = path
     if step == "*":
         for entry in (*node.entries(), *(value for _, value in node.items())):
-            yield from _found(entry, rest)
+            yield from _unsupported(entry, rest)
         return
     key, _, expected = step.partition("=")
     value = node.get(key)
@@ -36,6 +36,6 @@ def _found(node: Node, path: list[str]) -> Iterator[tuple[Place, str]]:
         if value.text == expected:
             yield value.place, f"{key}: {expected}"
     elif rest:
-        yield from _found(value, rest)
+        yield from _unsupported(value, rest)
     else:
         yield node.key_place(key), key

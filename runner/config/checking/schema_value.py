@@ -3,7 +3,7 @@
 import re
 from functools import cache
 
-from runner.config.checking.schema_words import given, right, subject
+from runner.config.checking.schema_words import right, shown_value, subject
 from runner.config.checking.suggest import nearest
 from runner.config.node import Node
 from runner.config.problem import Problem
@@ -25,7 +25,7 @@ class ValueCheck:
 
     def wrong(self, node: Node, rule: str, schema: JsonObject, name: str | None, hint: str = "") -> None:
         """Report the value: what it is, then what would be right."""
-        message = f"{subject(name, schema)} is {given(node, schema)}; {hint or right(schema)}"
+        message = f"{subject(name, schema)} is {shown_value(node, schema)}; {hint or right(schema)}"
         self.error(node.place, rule, message, schema)
 
     def constraints(self, node: Node, schema: JsonObject, name: str | None) -> bool:
@@ -100,7 +100,9 @@ class ValueCheck:
         for entry in node.entries():
             written = repr(entry.data())
             if written in seen:
-                self.error(entry.place, "value", f"{given(entry, schema)} is in this list twice", schema)
+                self.error(
+                    entry.place, "value", f"{shown_value(entry, schema)} is in this list twice", schema
+                )
             seen.add(written)
 
 

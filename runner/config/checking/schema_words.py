@@ -30,7 +30,7 @@ def subject(name: str | None, schema: JsonObject | None = None) -> str:
     return f"this {title}".rstrip()
 
 
-def given(node: Node, schema: JsonObject) -> str:
+def shown_value(node: Node, schema: JsonObject) -> str:
     """The value, quoted as written. A secret is never quoted."""
     value = node.value
     if value is None and node.comment is not None:

@@ -89,13 +89,13 @@ def read_parameter(
         argument=argument,
         schema=_described(schema, part, name, argument),
         is_required=is_required,
-        template=_template(part, name, value or _asked(argument), schema, maker, as_json=as_json),
+        template=_template(part, name, value or _from_model(argument), schema, maker, as_json=as_json),
         style=_query_style(part, name, schema, maker, as_json=as_json) if place == "query" else None,
         fixed=value,
     )
 
 
-def _asked(argument: str) -> FixedValue:
+def _from_model(argument: str) -> FixedValue:
     """The model's argument."""
     name = f"args.{argument}" if argument.isidentifier() else f'args["{argument}"]'
     return FixedValue(tree=None, expression=name)

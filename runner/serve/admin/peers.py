@@ -204,7 +204,7 @@ def as_json(reply: Reply) -> dict[str, Json]:
     try:
         value: Any = json.loads(reply.body)
     except ValueError:
-        raise PeerError("answered what is not JSON") from None
+        raise PeerError("did not answer with JSON") from None
     if not isinstance(value, dict):
-        raise PeerError("answered what is not an object")
+        raise PeerError("did not answer with an object")
     return value

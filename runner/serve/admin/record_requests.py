@@ -112,7 +112,7 @@ class RecordRequests:
         """A call as a test."""
         call = await self._call(asked)
         if self.scenario_of is None:
-            raise AdminProblem(409, "refused", "this process makes no tests of calls")
+            raise AdminProblem(409, "refused", "this process cannot write scenarios")
         try:
             text = await asyncio.to_thread(self.scenario_of, call.record)
         except NoScenarioError as error:

@@ -160,7 +160,7 @@ def _cursor(text: Json) -> tuple[Instant, str] | None:
             return float(started_at), call_id
     except (ValueError, TypeError, RecursionError):
         pass
-    raise _invalid("cursor", '"cursor" is not what "next" of a page says')
+    raise _invalid("cursor", '"cursor" is not the "next" of a page')
 
 
 def _invalid(at: str, message: str) -> AdminProblem:

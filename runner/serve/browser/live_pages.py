@@ -124,7 +124,9 @@ class LivePages:
         )
         served = self._served.get(call_id)
         if served is not None and served.readers >= MOST_READERS:
-            raise RefusedError(429, "too_many_streams", "the call is followed often enough", RETRY_AFTER)
+            raise RefusedError(
+                429, "too_many_streams", "the call has too many followers already", RETRY_AFTER
+            )
         await response.prepare(request)
         # The page has gone, or may ask again.
         with suppress(ConnectionError, RefusedError), self._follower(call_id) as follower:

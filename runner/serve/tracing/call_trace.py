@@ -55,7 +55,7 @@ class CallTrace:
         self._machine = machine
         self._began_at = machine.call.created_at
         self._tools_told = len(machine.tools_ended)
-        self._lookup_is_told = machine.reception.found is not None
+        self._lookup_is_told = machine.reception.looked_up is not None
 
     def handled(self, event: CallEvent, actions: Sequence[Action], now: Instant) -> None:
         machine = self._machine
@@ -128,7 +128,7 @@ class CallTrace:
         self._attempts.setdefault(replied.call_id, []).append(Moment(name="attempt", at=now, attributes=told))
 
     def _tell_lookup(self, machine: CallMachine, now: Instant) -> None:
-        lookup = machine.reception.found
+        lookup = machine.reception.looked_up
         if self._lookup is None or lookup is None or self._lookup_is_told:
             return
         self._lookup_is_told = True

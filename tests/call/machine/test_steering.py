@@ -36,8 +36,8 @@ from runner.model.steering import (
     TellAgent,
     TransferCall,
     When,
+    act_fields,
     act_of,
-    given_of,
 )
 from runner.model.tool import HttpBinding, Retries
 from runner.model.values import JsonObject
@@ -93,7 +93,7 @@ def test_nobody_steers_a_call_that_was_not_answered_or_is_over(phase: Phase) -> 
 def test_an_act_is_its_name_and_the_fields_of_its_json(name: str, given: JsonObject) -> None:
     act = act_of(name, given)
     assert isinstance(act, ACTS[name])
-    assert (act.NAME, given_of(act)) == (name, given)
+    assert (act.NAME, act_fields(act)) == (name, given)
 
 
 def test_a_call_that_still_rings_refuses_everything() -> None:

@@ -134,8 +134,11 @@ def test_a_caller_who_has_heard_ringing_for_longer_than_a_lookup_may_take_is_ans
     actions = machine.handle(TakenOver(), 1002.0)
     assert expect(AnswerCall, actions[-1]).instructions == "Greet nobody."
     assert machine.timers == {}
-    assert machine.reception.found is not None
-    assert machine.reception.found.fault == "the lookup gave its default: the endpoint did not answer in time"
+    assert machine.reception.looked_up is not None
+    assert (
+        machine.reception.looked_up.fault
+        == "the lookup gave its default: the endpoint did not answer in time"
+    )
 
 
 def test_a_call_whose_rejection_was_under_way_is_left_to_the_next_delivery() -> None:

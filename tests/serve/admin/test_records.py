@@ -113,8 +113,8 @@ async def test_records_are_found_in_a_window(lab: AdminLab, query: str, found: l
         ),
         ("from=2026-01-01T00:00:00Z&q=a", "from", "the window is longer than 92 days; ask for a part of it"),
         ("from=2024-01-01T00:00:00Z", "from", "the window is longer than 366 days; ask for a part of it"),
-        ("cursor=abc", "cursor", '"cursor" is not what "next" of a page says'),
-        ("cursor=W1tdLCB7fV0", "cursor", '"cursor" is not what "next" of a page says'),
+        ("cursor=abc", "cursor", '"cursor" is not the "next" of a page'),
+        ("cursor=W1tdLCB7fV0", "cursor", '"cursor" is not the "next" of a page'),
     ],
 )
 async def test_a_window_that_is_none_is_told(lab: AdminLab, query: str, at: str, message: str) -> None:

@@ -31,7 +31,7 @@ async def test_a_database_that_can_be_used_is_left_as_it_is(
 async def test_a_database_that_is_not_there(postgresql: PostgresqlServer) -> None:
     url = urlsplit(postgresql.new_database())._replace(path="/nothing").geturl()
     found = await examine_store(url)
-    assert (found.state, found.remedy) == (State.ERROR, "make the database: createdb NAME")
+    assert (found.state, found.remedy) == (State.ERROR, "create the database: createdb NAME")
     assert found.text == f'{without_password(url)}: database "nothing" does not exist'
 
 
@@ -59,7 +59,5 @@ async def test_a_user_who_may_make_no_tables(postgresql: PostgresqlServer) -> No
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     found = await examine_store(parts._replace(netloc=f"reader@{host}").geturl())
-    assert (
-        found.text == f"{without_password(url)}: the user may make no tables, and some are still to be made"
-    )
+    assert found.text == f"{without_password(url)}: the user may not create tables, and some are missing"
     assert found.remedy == "grant it: GRANT CREATE ON SCHEMA public TO …"
