@@ -143,7 +143,8 @@ def _key_fault(name: str, keys: list[str], shape: Shape) -> tuple[str, str] | No
         if not shape and name == "vars":
             return "unknown-name", f'"vars.{key}" is always null; declare "{key}" under "vars"'
         if not shape:
-            return "unknown-name", f'"{name}" has no keys, so "{name}.{key}" is always null'
+            hint = '; a part of it is {{ now | date_format("%A") }}' if name == "now" else ""
+            return "unknown-name", f'"{name}" has no keys, so "{name}.{key}" is always null{hint}'
         if key not in shape:
             return "unknown-name", f'"{name}" has no "{key}"{or_there_is(key, shape)}'
         name, shape = f"{name}.{key}", shape[key]

@@ -203,6 +203,9 @@ class _Trouble:
                 column = above.index(":\xa0") + 2
                 message = "a no-break space (U+00A0) after the colon; YAML wants a plain one"
                 return SyntaxMistake(message, self.mark.line, column)
+            if (glued := _GLUED.match(above)) is not None:
+                message = f'a space is missing after ":"; write "{glued.group(1)}: …"'
+                return SyntaxMistake(message, self.mark.line, glued.end(1) + 1)
             if ": " in self.text[: self.mark.column]:
                 return self._here('a second ":" in this line; put the value in quotes')
             return self._here(
