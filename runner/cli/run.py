@@ -204,8 +204,9 @@ async def _serve(
     reloads = Reloads(runner.versions)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloads.ask)
     try:
-        await runner.start()
+        # First, since it may take up thousands of calls that another process has left.
         event_loop.tame_garbage_collector()
+        await runner.start()
         reloads.start(watch=watch)
         if place is None:
             console_url = None if runner.admin_url is None else f"{runner.admin_url}/console/"

@@ -22,7 +22,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 
 def tame_garbage_collector() -> None:
-    """Exclude what the process has loaded from collection, and collect the rest rarely. Call it once it
+    """Exclude what the process has loaded from collection, and collect the rest rarely. Call it before it
     serves.
     """
     gc.collect()

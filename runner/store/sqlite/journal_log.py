@@ -10,6 +10,7 @@ calls.
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from operator import itemgetter
 from random import random
 from sqlite3 import Connection
 from typing import NamedTuple
@@ -69,33 +70,38 @@ def write(connection: Connection, pieces: Sequence[SealedEntries]) -> None:
 
 def read(connection: Connection, call_ids: Collection[str]) -> dict[str, list[SealedEntries]]:
     """The journals of these calls, each in order. Reads the whole log, so ask for many at once."""
-    found: dict[str, dict[int, _Logged]] = {}
-    since: dict[str, int] = {}
     wanted = {rows.column_text(call_id): call_id for call_id in call_ids}
+    found: dict[str, list[tuple[int, int, bytes]]] = {}
+    """By call, the number of each piece, where it was written first, and what it holds."""
+    since: dict[str, int] = {}
     stored = connection.execute(
-        """SELECT call_id, first_seq, entries, since FROM journal
+        """SELECT call_id, first_seq, since, entries FROM journal
         WHERE call_id IN (SELECT value FROM json_each(?)) ORDER BY call_id, first_seq""",
         (orjson.dumps([*wanted]).decode(),),
     )
-    for call_id, first_seq, entries, began in stored:
-        found.setdefault(call_id, {})[first_seq] = _Logged(call_id, first_seq, began, entries)
+    for call_id, first_seq, began, entries in stored:
+        found.setdefault(call_id, []).append((first_seq, began, entries))
         if not first_seq:
             since[call_id] = began
     if since:
-        for piece in _logged(connection, min(since.values())):
-            known = found.get(piece.call_id)
-            if known is None or piece.upto <= since.get(piece.call_id, piece.upto):
-                continue  # of another call, or of an earlier one with this id
-            before = known.get(piece.first_seq)
-            if before is None or before.upto <= piece.upto:
-                known[piece.first_seq] = piece
-    return {
-        wanted[call_id]: [
-            SealedEntries(wanted[call_id], first_seq, pieces[first_seq].entries)
-            for first_seq in sorted(pieces)
-        ]
-        for call_id, pieces in found.items()
-    }
+        log = "SELECT upto, pieces, entries FROM journal_log WHERE upto > ? ORDER BY upto"
+        for upto, names, entries in connection.execute(log, (min(since.values()),)):
+            # Hundreds of thousands of pieces, while nobody serves the calls.
+            at = 0
+            for call_id, first_seq, size, *first_upto in orjson.loads(names):
+                if call_id in since:
+                    written = first_upto[0] if first_upto else upto
+                    if written > since[call_id]:  # else of an earlier call with this id
+                        found[call_id].append((first_seq, written, entries[at : at + size]))
+                at += size
+    return {wanted[call_id]: _in_order(wanted[call_id], pieces) for call_id, pieces in found.items()}
+
+
+def _in_order(call_id: str, pieces: list[tuple[int, int, bytes]]) -> list[SealedEntries]:
+    """Of a piece that was written several times the one that was written last, but not as a copy."""
+    pieces.sort(key=itemgetter(0, 1))
+    last = {first_seq: entries for first_seq, _, entries in pieces}
+    return [SealedEntries(call_id, first_seq, entries) for first_seq, entries in last.items()]
 
 
 def delete(connection: Connection, call_id: str) -> None:
@@ -140,13 +146,6 @@ def _needed(connection: Connection, upto: int, names: str, entries: bytes) -> li
     return [
         piece for piece in _pieces(upto, names, entries) if piece.upto > since.get(piece.call_id, piece.upto)
     ]
-
-
-def _logged(connection: Connection, since: int) -> Iterator[_Logged]:
-    for row in connection.execute(
-        "SELECT upto, pieces, entries FROM journal_log WHERE upto > ? ORDER BY upto", (since,)
-    ):
-        yield from _pieces(*row)
 
 
 def _pieces(upto: int, names: str, entries: bytes) -> Iterator[_Logged]:
