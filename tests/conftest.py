@@ -1,4 +1,6 @@
-"""What all tests share: a log that each test finds as the one before found it, and hypothesis unhurried."""
+"""What all tests share: a log that each test finds as the one before found it, hypothesis unhurried, and one
+PostgreSQL server for all tests of a process that want one.
+"""
 
 import logging
 import os
@@ -6,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.store.postgresql.server import PostgresqlServer
 
 # Hypothesis judges what the code does, never how fast this machine happens to be. It looks elsewhere each
 # time, except in CI: there a failure comes from the change, and anybody can repeat it.
@@ -26,3 +30,10 @@ def _log_is_put_back() -> Iterator[None]:
         handler.close()
     root.setLevel(levels[0])
     ours.setLevel(levels[1])
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    server = PostgresqlServer()
+    yield server
+    server.delete()

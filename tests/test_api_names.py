@@ -55,9 +55,7 @@ def found(source: str) -> list[str]:
 def test_nothing_else_knows_a_name_of_the_api() -> None:
     assert len(FILES) > 100
     assert len(NAMES_OF_THE_PORT) > 50
-    assert {
-        path.name: found(path.read_text("utf-8")) for path in FILES if found(path.read_text("utf-8"))
-    } == {}
+    assert {path.name: names for path in FILES if (names := found(path.read_text("utf-8")))} == {}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,10 @@ STATEMENT = re.compile(r"\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE TABL
 
 
 def statements(path: Path) -> list[str]:
-    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    source = path.read_text("utf-8")
+    if not STATEMENT.search(source):
+        return []
+    nodes = ast.walk(ast.parse(source))
     texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     return [text for text in texts if STATEMENT.match(text)]
 

@@ -1,20 +1,11 @@
 """Nothing is lost while runners are killed, paused and deployed; and the checker finds what is planted."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.chaos.world import Plan, play
 from tests.store.postgresql.server import PostgresqlServer
 
 pytestmark = pytest.mark.chaos
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[PostgresqlServer]:
-    server = PostgresqlServer()
-    yield server
-    server.delete()
 
 
 async def test_one_runner_on_sqlite_loses_nothing() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli.main import COMMANDS
+from runner.cli.main import COMMANDS, OK, main
 from tests.docs.pages import Block, all_pages
 from tests.docs.terminal import bash, environ, make_project, played
 from tests.patience import PATIENCE_S
@@ -59,13 +59,19 @@ ONLINE = {"run", "doctor"}
 
 
 @pytest.mark.parametrize("line", [line for line in command_lines() if line.split()[1] not in ONLINE])
-def test_every_command_line_works(line: str, project: Path, tmp_path: Path) -> None:
+def test_every_command_line_works(
+    line: str, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process: a shell, which the next tests have, would take half a second for each."""
     shutil.copytree(project, tmp_path, dirs_exist_ok=True)
     meant = MEANT if "init" not in line else {"DIR": "new"}
     if line == "phone-agents init":
         shutil.rmtree(tmp_path / "agents")
-    done = bash(" ".join(meant.get(word, word) for word in line.split()), tmp_path)
-    assert done.returncode == 0, done.stdout
+    monkeypatch.chdir(tmp_path)
+    for name, value in environ().items():
+        monkeypatch.setenv(name, value)
+    command, _, _ = line.partition(" > ")
+    assert main([meant.get(word, word) for word in command.split()[1:]]) == OK
 
 
 @pytest.mark.parametrize("line", [line for line in command_lines() if line.split()[1] == "run"])

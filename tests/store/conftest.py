@@ -1,6 +1,6 @@
 """Each test that takes an `engine` runs on every kind of database."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -8,13 +8,6 @@ import pytest
 
 from tests.store.engines import Engine, PostgresqlEngine, SqliteEngine
 from tests.store.postgresql.server import PostgresqlServer
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgresqlServer]:
-    server = PostgresqlServer()
-    yield server
-    server.delete()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -2,4 +2,6 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.serve.bounds.rows", "tests.serve.bounds.service")
+pytest.register_assert_rewrite(
+    "tests.serve.bounds.rows", "tests.serve.bounds.service", "tests.serve.bounds.neighbour"
+)
