@@ -157,6 +157,7 @@ class JobWorker:
     async def _attempt(self, due: DueJob) -> None:
         job = due.job
         reply = HttpReply()
+        why = None
         result: JobResult
         try:
             if job.kind is JobKind.OUTCOME:
@@ -167,13 +168,15 @@ class JobWorker:
                 result = delivery_result(job, reply, self.clock())
         except TemplateFailure as failure:
             result = again(job, str(failure), self.clock())
+            # It may quote the call.
+            why = "a template failed; the job's own error says which"
         except UnreadableJobError as error:
             log.error("job cannot be read and is parked", extra={"call_id": job.call_id, "job": job.id})
             result = Parked(error=str(error))
         except Exception:
             log.exception("job failed by a bug of ours", extra={"call_id": job.call_id})
             result = again(job, "a bug of ours; the log has its traceback", self.clock())
-        self._tell(job, result, reply)
+        self._tell(job, result, reply, why)
         try:
             await self.store.settle(due, result, self.clock())
         except StoreError as error:
@@ -181,15 +184,16 @@ class JobWorker:
             self.metrics.store_failures.inc()
             log.error("job's result was not saved", extra={"call_id": job.call_id, "error": str(error)})
 
-    def _tell(self, job: Job, result: JobResult, reply: HttpReply) -> None:
-        """Log and count the result, but not the reason: a template that failed may quote the call."""
+    def _tell(self, job: Job, result: JobResult, reply: HttpReply, why: str | None) -> None:
+        """Log and count the result. `why`: in place of the result's own reason."""
+        detail = ""
         match result:
             case Done():
                 label, level = "done", logging.INFO
-            case Later():
-                label, level = "again", logging.WARNING
-            case Parked():
-                label, level = "parked", logging.ERROR
+            case Later(error=error):
+                label, level, detail = "again", logging.WARNING, why or error
+            case Parked(error=error):
+                label, level, detail = "parked", logging.ERROR, why or error
             case _:
                 assert_never(result)
         self.metrics.job_attempts.labels(kind=job.kind.value, result=label).inc()
@@ -205,5 +209,6 @@ class JobWorker:
                 "attempt": job.attempts + 1,
                 "status": reply.status,
                 "failure": reply.failure.value if reply.failure else None,
+                "detail": detail,
             },
         )

@@ -7,6 +7,7 @@ https://developers.openai.com/api/docs/guides/structured-outputs.
 import json
 from collections.abc import Iterator, Mapping
 
+from runner.api.realtime.account import complaint
 from runner.api.realtime.strict_schema import strict_form, without_nulls
 from runner.model.http import HttpReply, HttpRequest
 from runner.model.question import Answer, Answered, NoAnswer, Question, UselessAnswer
@@ -15,6 +16,8 @@ from runner.model.values import Json, JsonObject
 FORMAT_NAME = "outcome"
 REPLY_S = 60.0
 """For the model to think and write."""
+LONGEST_MESSAGE = 200
+"""Characters of the API's message in an error text."""
 HOPELESS = frozenset({400, 404, 413, 422})
 """Statuses by which the API says that this question will never get an answer."""
 
@@ -47,11 +50,11 @@ def request(question: Question) -> HttpRequest:
 
 
 def answer(question: Question, reply: HttpReply) -> Answer:
-    """The answer in a reply. Error texts quote none of it. Never raises."""
+    """The answer in a reply. Error texts quote nothing of the conversation. Never raises."""
     if reply.failure is not None or reply.status is None:
         return NoAnswer(error=reply.detail or "the API could not be reached")
     if not 200 <= reply.status <= 299:
-        return NoAnswer(error=f"the API answered {reply.status}", hopeless=reply.status in HOPELESS)
+        return NoAnswer(error=_refusal(reply), hopeless=reply.status in HOPELESS)
     try:
         response = json.loads(reply.body)
     except (ValueError, RecursionError):
@@ -62,6 +65,14 @@ def answer(question: Question, reply: HttpReply) -> Answer:
     if status != "completed":
         return UselessAnswer(error=f'the response is "{status}"')
     return _read_parts([*_parts(response.get("output"))], question.schema)
+
+
+def _refusal(reply: HttpReply) -> str:
+    code, message = complaint(reply)
+    # A message about our key quotes the end of it.
+    said = [code, "" if reply.status in (401, 403) else message[:LONGEST_MESSAGE]]
+    words = ": ".join(filter(None, said))
+    return f"the API answered {reply.status}" + (f" ({words})" if words else "")
 
 
 def _parts(output: Json) -> Iterator[JsonObject]:

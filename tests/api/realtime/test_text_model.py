@@ -106,6 +106,12 @@ def test_an_answer_that_cannot_be_used_is_told_without_its_words(reply: HttpRepl
     assert answer(QUESTION, reply) == UselessAnswer(error=error)
 
 
+def refused(status: int) -> HttpReply:
+    return HttpReply(
+        status=status, body=b'{"error": {"code": "rate_limit_exceeded", "message": "Slow down."}}'
+    )
+
+
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
@@ -124,6 +130,9 @@ def test_an_answer_that_cannot_be_used_is_told_without_its_words(reply: HttpRepl
             (HttpReply(status=status), NoAnswer(error=f"the API answered {status}", hopeless=True))
             for status in (400, 404, 413, 422)
         ),
+        (refused(429), NoAnswer(error="the API answered 429 (rate_limit_exceeded: Slow down.)")),
+        (refused(401), NoAnswer(error="the API answered 401 (rate_limit_exceeded)")),
+        (HttpReply(status=500, body=b'{"error": 5}'), NoAnswer(error="the API answered 500")),
     ],
 )
 def test_no_answer_is_hopeless_only_where_the_question_is_refused_for_what_it_is(

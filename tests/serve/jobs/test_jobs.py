@@ -53,13 +53,16 @@ async def test_a_delivery_that_fails_is_tried_again_under_the_same_id_until_it_i
     assert rows("SELECT * FROM jobs") == []
     assert (desk.count(JobKind.DELIVERY, "again"), desk.count(JobKind.DELIVERY, "done")) == (2, 1)
     assert [
-        (r.levelname, r.message, r.__dict__["result"], r.__dict__["attempt"], r.__dict__["status"])
+        (
+            *(r.levelname, r.message),
+            *(r.__dict__[name] for name in ("result", "attempt", "status", "detail")),
+        )
         for r in caplog.records
         if r.name == "runner.serve.jobs"
     ] == [
-        ("WARNING", "job was attempted", "again", 1, 500),
-        ("WARNING", "job was attempted", "again", 2, 503),
-        ("INFO", "job was attempted", "done", 3, 200),
+        ("WARNING", "job was attempted", "again", 1, 500, "the endpoint answered 500"),
+        ("WARNING", "job was attempted", "again", 2, 503, "the endpoint answered 503"),
+        ("INFO", "job was attempted", "done", 3, 200, ""),
     ]
     assert "Friday" not in caplog.text
 
@@ -138,13 +141,16 @@ async def test_a_question_without_a_usable_answer_is_parked_and_the_record_deliv
     assert rows("SELECT kind, state, error FROM jobs") == [("outcome", "parked", error)]
 
 
+REFUSED = "the API answered 400 (server_error: The server had an error while processing your request.)"
+
+
 async def test_a_question_that_the_api_refuses_is_parked_at_once(desk: Desk) -> None:
     desk.api.text_faults.append(HttpFault(status=400))
     await desk.call_ends(outcome=True)
     await desk.start()
     await desk.passes(0)
     assert len(desk.receiver.got) == 1
-    assert rows("SELECT kind, state, error FROM jobs") == [("outcome", "parked", "the API answered 400")]
+    assert rows("SELECT kind, state, error FROM jobs") == [("outcome", "parked", REFUSED)]
 
 
 async def test_a_secret_that_is_put_back_lets_the_delivery_out(desk: Desk) -> None:
