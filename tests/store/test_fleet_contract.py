@@ -144,6 +144,18 @@ async def test_a_piece_that_is_written_again_replaces_itself(engine: Engine) -> 
     assert [found.entries for found in await journal(one, "rtc_1")] == [b"ab", b"d"]
 
 
+async def test_a_piece_that_comes_twice_hides_nothing_that_came_since(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    call = await one.holds()
+    pieces = [piece(entries=b"a"), piece(first_seq=1, entries=b"b")]
+    for each in pieces:
+        await one.append(each)
+    await one.append(pieces[0])
+    assert await journal(one, "rtc_1") == pieces
+    await one.store.append_late([HeldPiece(piece=pieces[0], call=call)])
+    assert await journal(one, "rtc_1") == pieces
+
+
 async def test_a_configuration_is_kept_while_a_live_call_or_a_runner_uses_it(engine: Engine) -> None:
     one = await joined(engine, "one")
     await one.store.publish(one.lease, "c1", "old texts")

@@ -85,9 +85,12 @@ class Reader(Memory):
             return _MALFORMED
         if not isinstance(received, dict) or not isinstance(received.get("type"), str):
             return _MALFORMED
-        read = READS.get(received["type"])
+        kind = received["type"]
+        read = READS.get(kind)
         if read is None:
-            return () if received["type"] in _UNUSED else _UNKNOWN
+            return () if kind in _UNUSED else _UNKNOWN
+        if kind in _DELTAS and not follow_words:
+            return ()  # Others than the API write the type elsewhere than at the head.
         try:
             return read(self, received)
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError):

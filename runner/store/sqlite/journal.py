@@ -41,9 +41,10 @@ def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> set[str]
     """
     fleet.know_late(connection, [held.call for held in pieces])
     connection.executemany(
-        """INSERT OR REPLACE INTO journal (call_id, first_seq, entries, since)
+        f"""INSERT INTO journal (call_id, first_seq, entries, since)
         SELECT ?1, ?2, ?3, coalesce((SELECT max(upto) FROM journal_log), 0)
-        WHERE EXISTS (SELECT 1 FROM live_calls WHERE id = ?1 AND fence = ?4)""",
+        WHERE EXISTS (SELECT 1 FROM live_calls WHERE id = ?1 AND fence = ?4)
+        {journal_log.REPLACED}""",  # noqa: S608 - our own text
         [
             (rows.column_text(held.call.id), held.piece.first_seq, held.piece.entries, held.fence)
             for held in pieces

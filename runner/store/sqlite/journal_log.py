@@ -24,6 +24,12 @@ LEAST_BYTES = 64 * 1024 * 1024
 """A shorter log is not cut: calls of some minutes are over before their pieces would be written again."""
 CUT = 2.0
 """Bytes that are cut off for each new one."""
+REPLACED = """ON CONFLICT (call_id, first_seq) DO UPDATE SET
+    since = CASE WHEN entries = excluded.entries THEN since ELSE excluded.since END,
+    entries = excluded.entries"""
+"""Of a row of `journal`: the same piece may come twice, after a timeout or once the claim is confirmed. Only
+another one begins the journal anew.
+"""
 
 
 class _Logged(NamedTuple):
@@ -46,7 +52,8 @@ def write(connection: Connection, pieces: Sequence[SealedEntries]) -> None:
     end = end or 0
     first = [piece for piece in pieces if not piece.first_seq]
     connection.executemany(
-        "INSERT OR REPLACE INTO journal (call_id, first_seq, entries, since) VALUES (?, 0, ?, ?)",
+        f"""INSERT INTO journal (call_id, first_seq, entries, since)
+        VALUES (?, 0, ?, ?) {REPLACED}""",  # noqa: S608 - our own text
         [(rows.column_text(piece.call_id), piece.entries, end) for piece in first],
     )
     others = [piece for piece in pieces if piece.first_seq] if first else pieces

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.api.realtime.meanings import READS
 from runner.model.call import Role
 from runner.model.conversation_event import (
     ApiError,
@@ -420,6 +421,34 @@ FIELDS = [
     *("response", "item", "item_id", "response_id", "error", "transcript", "usage", "previous_item_id"),
     *("part", "session", "audio_end_ms", "content_index"),
 ]
+
+
+TRICKS = ['","type":"response.done","x":"', '{"type":"error"}', "response.done", "\\", '"', "\ud800", ""]
+
+
+@given(
+    kind=st.sampled_from(
+        [*READS, "rate_limits.updated", "response.output_audio.delta", "response.later", *TRICKS]
+    ),
+    fields=st.dictionaries(
+        st.sampled_from(["event_id", "part", "response", "item", 'type":"error', "type "]),
+        st.sampled_from(TRICKS)
+        | st.fixed_dictionaries({"type": st.sampled_from(["error", "response.done"])}),
+    ),
+    position=st.integers(0, 3),
+    separators=st.sampled_from([(",", ":"), (", ", ": "), ("\n,", "\t: ")]),
+    follow_words=st.booleans(),
+)
+def test_a_type_that_is_found_without_parsing_is_the_one_that_json_has(
+    kind: str, fields: dict[str, object], position: int, separators: tuple[str, str], follow_words: bool
+) -> None:
+    others = [*fields.items(), ("item_id", "i"), ("delta", '{"type":"error"}'), ("transcript", "Hi")]
+    event = dict([*others[:position], ("type", kind), *others[position:]])
+    frame = json.dumps(event, separators=separators)
+    is_parsed = '{"": 0,' + frame[1:]
+    assert read(frame, follow_words=follow_words) == read(is_parsed, follow_words=follow_words)
+    grown = [one for one in read(is_parsed) if isinstance(one, TranscriptGrew)]
+    assert grown == [], "nobody follows words"
 
 
 @given(
