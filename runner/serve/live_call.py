@@ -135,21 +135,9 @@ class LiveCall:
         """
         driver, self._context = self._driver, copy_context()
         try:
-            async with self._tasks:
-                driver.begin()
-                try:
-                    await driver.over.wait()
-                    await self._endings.turn()
-                finally:
-                    # Also when a task of the call has failed: no further one is begun.
-                    driver.over.set()
-                    driver.opened_or_over.set()
-                raise _OverError
-        except ExceptionGroup as group:
-            over, bugs = group.split(_OverError)
-            driver.bug = driver.bug or bugs
-            if over is not None:
-                forget_traces(group, over, *over.exceptions)
+            await self._until_over(driver)
+            if self._is_dropped:
+                await self._endings.turn()
         finally:
             await driver.close(moved=self._is_dropped)
         record = None
@@ -207,6 +195,26 @@ class LiveCall:
         finally:
             self._driver.let_go()
             self._tasks = asyncio.TaskGroup()
+
+    async def _until_over(self, driver: CallDriver) -> None:
+        try:
+            async with self._tasks:
+                driver.begin()
+                try:
+                    await driver.over.wait()
+                    if not self._is_dropped:
+                        # For one that is dropped another runner acts, so no task of it here may go on.
+                        await self._endings.turn()
+                finally:
+                    # Also when a task of the call has failed: no further one is begun.
+                    driver.over.set()
+                    driver.opened_or_over.set()
+                raise _OverError
+        except ExceptionGroup as group:
+            over, bugs = group.split(_OverError)
+            driver.bug = driver.bug or bugs
+            if over is not None:
+                forget_traces(group, over, *over.exceptions)
 
     async def _record(self) -> CallRecord | None:
         if self._is_dropped:

@@ -23,6 +23,7 @@ from runner.serve.clients import Clients
 from runner.serve.hold import Hold
 from runner.serve.live_call import LiveCall
 from runner.serve.metrics import Metrics
+from runner.serve.pace import Pace
 from runner.serve.sideband import Sidebands
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
@@ -61,6 +62,7 @@ class Stage:
         self.asked = asked
         self.tools = tools
         self._session = session
+        self.endings = Pace(1)
         self.use(TIMEOUTS)
 
     def use(self, timeouts: Timeouts) -> None:
@@ -104,6 +106,7 @@ class Stage:
                 metrics=Metrics(),
                 timeouts=self.timeouts,
                 clock=clock,
+                endings=self.endings,
             ),
             hold=SoleHold() if hold_of is None else hold_of(call),
             taken_over=taken_over,

@@ -24,6 +24,7 @@ from runner.model.reception import RingResult
 from runner.model.steering import EndCall
 from runner.model.values import Instant
 from runner.serve.call_orders import CallOrders
+from runner.serve.pace import Pace
 from runner.standin.faults import Faults
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, Drops, Sends, calls, greets, says
@@ -225,6 +226,57 @@ async def test_after_a_pause_the_store_is_asked_before_a_sideband_is_opened_agai
     async with asyncio.timeout(PATIENCE_S):
         await live.run()
     assert (holds[0].looked_attached, call.attached) == ([1, 2], 2)
+
+
+class DoubtfulHold(WatchedHold):
+    """Whose the call is shows only once the test says so."""
+
+    def __init__(self, call: PlacedCall) -> None:
+        super().__init__(call)
+        self.is_asked, self.is_certain = asyncio.Event(), asyncio.Event()
+        self.acts = False
+
+    async def may_act(self) -> None:
+        self.is_asked.set()
+        await self.is_certain.wait()
+        self.acts = True
+
+
+class Crowd(Pace):
+    """So many calls end at once that it is nobody's turn before the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.waits, self.is_over = asyncio.Event(), asyncio.Event()
+
+    async def turn(self) -> None:
+        self.waits.set()
+        await self.is_over.wait()
+
+
+async def test_a_call_that_is_lost_together_with_many_is_not_hung_up_while_it_waits_for_its_end(
+    stage: Stage,
+) -> None:
+    holds: list[DoubtfulHold] = []
+
+    def hold_of(call: PlacedCall) -> DoubtfulHold:
+        holds.append(DoubtfulHold(call))
+        return holds[0]
+
+    stage.endings = crowd = Crowd()
+    live, call = stage.ringing(
+        greeting(END_CALL), greets(), CallerSays(text="Bye."), calls("end_call"), hold_of=hold_of
+    )
+    running = asyncio.create_task(live.run())
+    async with asyncio.timeout(PATIENCE_S):
+        await holds[0].is_asked.wait()
+        # As when the store has said whose all calls are.
+        live.drop()
+        holds[0].is_certain.set()
+        await crowd.waits.wait()
+        crowd.is_over.set()
+        assert await running is None
+    assert (holds[0].acts, [request.action for request in call.requests]) == (False, ["accept"])
 
 
 class PausedHold(SoleHold):

@@ -433,7 +433,7 @@ TRICKS = ['","type":"response.done","x":"', '{"type":"error"}', "response.done",
     fields=st.dictionaries(
         st.sampled_from(["event_id", "part", "response", "item", 'type":"error', "type "]),
         st.sampled_from(TRICKS)
-        | st.fixed_dictionaries({"type": st.sampled_from(["error", "response.done"])}),
+        | st.fixed_dictionaries({"type": st.sampled_from(["error", "rate_limits.updated"])}),
     ),
     position=st.integers(0, 3),
     separators=st.sampled_from([(",", ":"), (", ", ": "), ("\n,", "\t: ")]),
