@@ -5,6 +5,9 @@ hold as many calls each, and the API (`crowd_api.py`, a third process) talks to 
 so that both meet the same machine. Everything is measured from outside (/proc) and at `/metrics`. Prints a
 table in Markdown.
 
+With `--at-once` the API talks to both at the same time, and ratios are the median of the rounds: on a machine
+that other work shares, they differ less from run to run.
+
 With `--beside`, another program takes the floor's place: ours without its journal (`without_journal.py`), or
 the runner of another version, in a directory of its own.
 """
@@ -19,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import aiohttp
@@ -91,13 +95,21 @@ class Load:
         self._session = session
         self._calls = calls
 
-    async def measure(self, floor: Side, ours: Side, *, seconds: float, rounds: int) -> dict[str, object]:
-        """Set up, talk in turns, talk with tools, lose all of ours at once."""
+    async def measure(
+        self, floor: Side, ours: Side, *, seconds: float, rounds: int, at_once: bool = False
+    ) -> dict[str, object]:
+        """Set up, talk in turns or `at_once`, talk with tools, lose all of ours at once."""
         for side in (floor, ours):
             await self._set_up(side)
         before = await self._metrics(ours)
-        for side in (floor, ours) * rounds:
-            await self.talk(side, seconds)
+        ratios = []
+        for _ in range(rounds):
+            if at_once:
+                spent = await asyncio.gather(self.talk(floor, seconds), self.talk(ours, seconds))
+                ratios.append(spent[1] / spent[0])
+            else:
+                for side in (floor, ours):
+                    await self.talk(side, seconds)
         after = await self._metrics(ours)
         tools = await self._ask(
             "/talk", ours.group, seconds=seconds * 2, events_a_second=EVENTS_A_SECOND, tools=TOOLS
@@ -118,7 +130,7 @@ class Load:
             "memory_ratio": ours.memory_kib / floor.memory_kib,
             "event_us": ours.event_s * 1e6,
             "floor_event_us": floor.event_s * 1e6,
-            "event_ratio": ours.event_s / floor.event_s,
+            "event_ratio": median(ratios) if at_once else ours.event_s / floor.event_s,
             "core": ours.core,
             "floor_core": floor.core,
             "lag": _lag(before, after),
@@ -140,8 +152,8 @@ class Load:
         side.setup_s = (side.process.cpu_s - cpu_s) / (self._calls - 50)
         side.memory_kib = (side.process.memory_kib - memory_kib) / (self._calls - 50)
 
-    async def talk(self, side: Side, seconds: float) -> None:
-        """Measure what an event costs while all calls of a side talk."""
+    async def talk(self, side: Side, seconds: float) -> float:
+        """Measure what an event costs while all calls of a side talk, in seconds of CPU."""
         # The first moments are those of whatever ran before.
         await self._ask("/talk", side.group, seconds=1.0, events_a_second=EVENTS_A_SECOND, tools=0)
         await _settled(side)
@@ -154,6 +166,7 @@ class Load:
         event_s = spent_s / talked["events"]
         side.event_s = min(side.event_s or event_s, event_s)
         side.core = spent_s / talked["seconds"]
+        return event_s
 
     async def ring_all(self, side: Side, calls: int) -> None:
         """Ring so many times, and wait until all are attached."""
@@ -276,7 +289,11 @@ async def _measured(calls: int, tls: bool, options: argparse.Namespace) -> dict[
         async with aiohttp.ClientSession(timeout=timeout) as session:
             load = Load(api, trusted, session, calls)
             row = await load.measure(
-                Side("floor", floor), Side("ours", ours), seconds=options.seconds, rounds=options.rounds
+                Side("floor", floor),
+                Side("ours", ours),
+                seconds=options.seconds,
+                rounds=options.rounds,
+                at_once=options.at_once,
             )
             return {**row, "how": "TLS" if tls else "plain"}
 
@@ -287,6 +304,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, nargs="+", default=[500, 2000, 4000])
     parser.add_argument("--seconds", type=float, default=10.0, help="of talk in each turn (default: 10)")
     parser.add_argument("--rounds", type=int, default=2, help="turns of each side (default: 2)")
+    parser.add_argument("--at-once", action="store_true", help="talk to both at the same time")
     parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--only", choices=("tls", "plain"))
     parser.add_argument(
