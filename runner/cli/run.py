@@ -118,7 +118,7 @@ def _run_one(options: argparse.Namespace, place: Place | None = None, *, log_loc
         source=source,
         shares_port=place is not None,
         name=None if place is None else place.name,
-        dead=() if place is None else place.dead,
+        dead=None if place is None else place.dead,
         tracing=open_tracing(os.environ, provider=PROVIDER),
         scenario_of=recorded_scenario,
     )

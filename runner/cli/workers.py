@@ -39,8 +39,8 @@ class Place:
     """From 0 on; a restarted runner has the number of the one before."""
     name: str
     """Of this runner among all that share the store."""
-    dead: tuple[str, ...]
-    """The names of the runners that had this number and are certain to be dead, since one was last ready."""
+    dead: str | None
+    """The name of the runner that had this number, and is certain to be dead."""
     ready: Callable[[], None]
     """To be called once calls are answered."""
     alone: int
@@ -104,8 +104,8 @@ class Workers:
         self._count = count
         self._workers: dict[int, _Worker] = {}
         self._deaths = [0] * count
-        self._dead: dict[int, tuple[str, ...]] = {}
-        """Of each number, the last one that was ready and has died, and those that could not replace it."""
+        self._dead: dict[int, str] = {}
+        """The name of the last one that died of each number."""
         self._due: dict[int, float] = {}
         """When each number is restarted."""
         self._told: list[int] = []
@@ -204,7 +204,7 @@ class Workers:
         place = Place(
             number=number,
             name=name,
-            dead=self._dead.get(number, ()),
+            dead=self._dead.get(number),
             ready=lambda: _say(writable),
             alone=self._alone,
         )
@@ -231,9 +231,9 @@ class Workers:
             self._code = _exit_code(code)
             self._signal(signal.SIGTERM)
             return
-        # One that was ready has released the calls of those before it.
-        earlier = () if worker.is_ready else self._dead.get(worker.number, ())
-        self._dead[worker.number] = (*earlier, worker.name)
+        # While the store is away several fail one after the other. The calls of the first wait for the end of
+        # its lease: until then another process may have in hand what it could not write.
+        self._dead[worker.number] = worker.name
         lived_s = time.monotonic() - worker.started_at
         deaths = 0 if lived_s >= STEADY_S else self._deaths[worker.number]
         self._deaths[worker.number] = deaths + 1

@@ -72,7 +72,7 @@ class Runner:
         source: Source | None = None,
         shares_port: bool = False,
         name: str | None = None,
-        dead: Sequence[str] = (),
+        dead: str | None = None,
         is_dev: bool = False,
         scenario_of: ScenarioOf | None = None,
         tracing: Tracing | None = None,
@@ -81,8 +81,8 @@ class Runner:
 
         Routes, templates and records use `clock`. `version` is what the configuration was loaded from, a
         reload uses `source`. `shares_port`: other runners listen at the same port (SO_REUSEPORT). `name` is
-        that of this runner among all that share the store; `dead` are those of runners that are certain to
-        be dead: their calls do not wait for the end of a lease. `is_dev`: the admin API needs no token.
+        that of this runner among all that share the store; `dead` is that of one which is certain to be
+        dead: its calls do not wait for the end of its lease. `is_dev`: the admin API needs no token.
         `scenario_of` turns a record into a test. Without `tracing` no call is traced.
 
         Raises CannotRunError when no webhook could ever be verified, or no call answered.

@@ -24,10 +24,10 @@ def serve(place):
     stop = []
     signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
     signal.signal(signal.SIGHUP, lambda *_: say("hangs up", place.number))
-    if MODE == "cannot start" or (MODE == "starts at the third attempt" and len(place.dead) in (1, 2)):
+    if MODE == "cannot start":
         raise SystemExit(3)
     place.ready()
-    say("serves", place.number, place.name, ",".join(place.dead) or "-", os.getpid())
+    say("serves", place.number, place.name, place.dead, os.getpid())
     while not stop:
         try:
             if select.select([place.alone], [], [], 0.05)[0]:
@@ -51,7 +51,7 @@ class Kept:
         self.process = process
         self.pids: dict[int, int] = {}
         self.names: dict[int, str] = {}
-        self.dead: dict[int, list[str]] = {}
+        self.dead: dict[int, str] = {}
 
     def said(self, *expected: str) -> None:
         """Read until each of these has been said; runners do not wait for each other."""
@@ -64,8 +64,7 @@ class Kept:
             if words[0] == "serves":
                 number = int(words[1])
                 self.pids[number] = int(words.pop())
-                self.dead[number] = [name for name in words.pop().split(",") if name != "-"]
-                self.names[number] = words.pop()
+                self.dead[number], self.names[number] = words.pop(), words.pop()
             if " ".join(words) in open_ones:
                 open_ones.remove(" ".join(words))
 
@@ -86,12 +85,12 @@ READY = ("serves 0", "serves 1", "all are ready")
 def test_a_runner_that_dies_is_started_again_and_all_end_together() -> None:
     with kept() as workers:
         workers.said(*READY)
-        assert workers.dead == {0: [], 1: []}
+        assert workers.dead == {0: "None", 1: "None"}
         names = dict(workers.names)
         os.kill(workers.pids[1], signal.SIGKILL)
         workers.said("serves 1")
         # It knows whose calls need not wait, and has a name of its own.
-        assert workers.dead[1] == [names[1]]
+        assert workers.dead[1] == names[1]
         assert len({*names.values(), workers.names[1]}) == 3
         workers.process.send_signal(signal.SIGHUP)
         workers.said("hangs up 0", "hangs up 1")
@@ -100,20 +99,6 @@ def test_a_runner_that_dies_is_started_again_and_all_end_together() -> None:
         assert workers.process.wait(10) == 0
         assert workers.process.stderr is not None
         assert "worker has died" in workers.process.stderr.read()
-
-
-def test_who_starts_at_last_knows_all_that_died_since_one_was_ready() -> None:
-    with kept("starts at the third attempt") as workers:
-        workers.said(*READY)
-        name, pid = workers.names[1], workers.pids[1]
-        os.kill(pid, signal.SIGKILL)
-        workers.said("serves 1")
-        # As while the store is away. Those between may have taken calls before they failed.
-        assert (workers.dead[1][0], len(workers.dead[1])) == (name, 3)
-        name = workers.names[1]
-        os.kill(workers.pids[1], signal.SIGKILL)
-        workers.said("serves 1")
-        assert (workers.dead[1][0], len(workers.dead[1])) == (name, 3)
 
 
 def test_the_exit_code_is_that_of_a_runner_that_has_failed() -> None:

@@ -55,13 +55,13 @@ class FleetService:
         *,
         version: str,
         name: str | None = None,
-        dead: Sequence[str] = (),
+        dead: str | None = None,
         clock: Callable[[], Instant],
         lease_s: float,
         heartbeat_s: float,
         spool: PieceSpool | None = None,
     ) -> None:
-        """`dead` are the names of runners that are certain to be dead. Journals wait in `spool` for an absent
+        """`dead` is the name of a runner that is certain to be dead. Journals wait in `spool` for an absent
         store.
         """
         info = RunnerInfo(
@@ -111,9 +111,9 @@ class FleetService:
         self._new_call = new_call
         await self.keeper.join()
         await self._writer.recover()
-        for name in self._dead:
+        if self._dead is not None:
             # Only now: what it could not write must be in its calls' journals before others take them.
-            await self._store.leave(Lease(runner=name, epoch=0))
+            await self._store.leave(Lease(runner=self._dead, epoch=0))
         await self._publish()
         await self.member.take_over()
         for work in self._work:
