@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from runner.call.templates.template import constant
+from runner.config.building.secrets import written_secret
 from runner.config.building.templates import templated
 from runner.config.checking.scope import Scope
 from runner.config.node import Node
@@ -31,6 +32,7 @@ def build_servers(entries: Iterator[Node], scope: Scope, problems: Problems) -> 
         if len(places) != 1:
             problems.error(node.place, "one-of", f"an MCP server needs one of {', '.join(PLACES)}")
         settings = templated(node, scope, problems)
+        _warn_of_written_secrets(node, problems)
         approval = node.get("require_approval")
         _warn_of_approvals(approval, problems)
         yield McpServer(
@@ -47,6 +49,16 @@ def build_servers(entries: Iterator[Node], scope: Scope, problems: Problems) -> 
 def _never(approval: Node | None) -> Iterator[str]:
     names = approval.find("never", "tool_names") if approval is not None else None
     yield from (name.text for name in names.entries()) if names is not None else ()
+
+
+def _warn_of_written_secrets(server: Node, problems: Problems) -> None:
+    """The values that can only be credentials; a header may be anything else."""
+    from runner.call.templates.template import has_expressions  # noqa: PLC0415 - only for agents with MCP servers
+
+    authorization = [server.get("authorization"), server.find("headers", "Authorization")]
+    for node in authorization:
+        if node is not None and isinstance(node.value, str) and not has_expressions(node.value):
+            problems.extend([written_secret(node)])
 
 
 def _warn_of_approvals(approval: Node | None, problems: Problems) -> None:

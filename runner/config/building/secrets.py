@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from runner.config.checking.checked import Checked
 from runner.config.node import Node
+from runner.config.problem import Problem, Severity
 from runner.model.settings import SecretRef
 from runner.model.values import Place
 
@@ -22,6 +23,17 @@ def secret_ref(node: Node) -> SecretRef:
     """Where a secret is, from a well-formed node."""
     env, file = node.get("env"), node.get("file")
     return SecretRef(env=env.text if env else None, file=file.text if file else None)
+
+
+def written_secret(node: Node) -> Problem:
+    """The warning about a secret that stands in a file itself; its line is not shown."""
+    return Problem(
+        place=node.place,
+        rule="literal-secret",
+        message='a secret is written out here; write "{{ secrets.NAME }}", declared in runner.yaml',
+        severity=Severity.WARNING,
+        hide_source=True,
+    )
 
 
 def needed_secrets(runner: Checked) -> Iterator[NeededSecret]:

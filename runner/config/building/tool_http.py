@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, assert_never
 
 from runner.call.tools.tool_request import CONNECTION, OURS
 from runner.config.building.duration import duration_s
+from runner.config.building.secrets import written_secret
 from runner.config.building.templates import address, template, templated
 from runner.config.checking.scope import Scope
 from runner.config.node import Node
-from runner.config.problem import Problem, Problems, Severity
+from runner.config.problem import Problems
 from runner.errors import TemplateError
 from runner.model.template import Templated
 from runner.model.tool import (
@@ -233,14 +234,7 @@ class _Builder:
         """A template that renders a credential. One without names is the credential itself."""
         compiled = self._template(node)
         if node is not None and compiled is not None and not compiled.references:
-            problem = Problem(
-                place=node.place,
-                rule="literal-secret",
-                message='a secret is written out here; write "{{ secrets.NAME }}", declared in runner.yaml',
-                severity=Severity.WARNING,
-                hide_source=True,
-            )
-            self._problems.extend([problem])
+            self._problems.extend([written_secret(node)])
         return compiled
 
 
