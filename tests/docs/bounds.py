@@ -77,6 +77,7 @@ UNSEEN = {
         "serve.fleet.lease_keeper.ASSERTED_S",
         "serve.fleet.lease_keeper.ASSERTION",
         "serve.fleet.lease_keeper.SOON",
+        "serve.fleet.lease_keeper.TURNS_TO_READ",
     ),
     "what is forgotten costs one more question, look-up, handshake or line": (
         "serve.admin.access.MOST_ADDRESSES",

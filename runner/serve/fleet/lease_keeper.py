@@ -7,7 +7,8 @@ store: see `may_act`. The clock includes the time in which the machine was suspe
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from runner.errors import StoreError
 from runner.model.live_call import CallState, HeldCall, Lease, RunnerInfo
@@ -15,6 +16,8 @@ from runner.serve.fleet.held_calls import HeldCalls
 from runner.store.store import Fleet
 
 log = logging.getLogger("runner.serve.fleet.lease_keeper")
+
+_Answer = TypeVar("_Answer")
 
 LEASE_S = 10.0
 HEARTBEAT_S = 2.0
@@ -24,6 +27,8 @@ ASSERTION = 2 / 3
 """Share of a lease that asserting very many calls may take: longer would look like a pause of ours."""
 ASSERTED_S = 0.002
 """For each call that is asserted, besides the time for an answer."""
+TURNS_TO_READ = 10
+"""Turns of the event loop until whoever waits for an answer that has arrived is told of it."""
 SOON = 1 / 4
 """Share of the time between two heartbeats until the next one, after one that has failed."""
 
@@ -138,8 +143,7 @@ class LeaseKeeper:
             if await self._renew(lease) and not self._must_assert:
                 return
             # Paused, starved, or forgotten by the database: whose are our calls now?
-            async with asyncio.timeout(self._assertion_s):
-                await self._assert(lease)
+            await _within(self._assertion_s, self._assert(lease))
         except (StoreError, TimeoutError) as error:
             self._note_trouble(error)
 
@@ -183,8 +187,7 @@ class LeaseKeeper:
         if not self.may_act:
             return False
         asked_at = self._clock()
-        async with asyncio.timeout(self._lease_s * ANSWER):
-            is_renewed = await self._store.renew(lease)
+        is_renewed = await _within(self._lease_s * ANSWER, self._store.renew(lease))
         if is_renewed:
             await self._is_renewed(asked_at)
             await self._has_looked(asked_at)
@@ -229,3 +232,24 @@ class LeaseKeeper:
         self._looked_at = asked_at
         async with self._renewed:
             self._renewed.notify_all()
+
+
+async def _within(longest_s: float, asked: Coroutine[Any, Any, _Answer]) -> _Answer:
+    """The answer of the store. Raises TimeoutError when there is none by then.
+
+    An event loop that stood still hears of its timers before it reads what has come meanwhile, so it gets the
+    chance to: a busy process must not give up the lease that it was just granted.
+    """
+    answering = asyncio.ensure_future(asked)
+    try:
+        await asyncio.wait((answering,), timeout=longest_s)
+        for _ in range(TURNS_TO_READ):
+            if not answering.done():
+                await asyncio.sleep(0)
+    finally:
+        if not answering.done():
+            answering.cancel()
+            await asyncio.wait((answering,))
+    if answering.cancelled():
+        raise TimeoutError
+    return answering.result()

@@ -1,6 +1,7 @@
 """The lease of one runner: when it may act, and what it tells the store after it has failed."""
 
 import asyncio
+import time
 from dataclasses import replace
 
 from runner.errors import StoreError
@@ -101,6 +102,20 @@ async def test_a_store_that_does_not_answer_is_away_and_no_pause() -> None:
         await keeper.look()
     assert keeper.trouble == "no answer in time"
     assert not keeper.was_paused
+
+
+async def test_an_answer_that_came_while_this_process_stood_still_counts() -> None:
+    shelf = Shelf()
+    keeper = LeaseKeeper(shelf, INFO, lease_s=0.03, clock=Clock())
+    await keeper.join()
+
+    async def stands_still() -> None:
+        time.sleep(0.03)  # noqa: ASYNC251 - that is what it is about
+        await asyncio.sleep(0)
+
+    shelf.while_renewing = stands_still
+    await keeper.beat()
+    assert (keeper.trouble, shelf.asked) == (None, ["join", "renew"])
 
 
 async def test_the_lease_is_renewed_again_and_again() -> None:
