@@ -85,6 +85,8 @@ class CallHold:
         """Wait until the store has the ring and the claim."""
         if not self._is_known:
             await self.written()
+            # A claim that the store has not confirmed: a journal alone tells nobody that there is a call.
+            await self._keeper.told()
 
     async def answered(self, api_call_id: str) -> None:
         """From now on the call is taken over when this process is lost."""

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from runner.errors import StoreError
@@ -30,7 +31,7 @@ ASSERTED_S = 0.002
 TURNS_TO_READ = 10
 """Turns of the event loop until whoever waits for an answer that has arrived is told of it."""
 SOON = 1 / 4
-"""Share of the time between two heartbeats until the next one, after one that has failed."""
+"""Share of the time between two heartbeats until the next one, where one has failed or a call is in doubt."""
 
 
 def suspended_clock() -> float:
@@ -70,6 +71,7 @@ class LeaseKeeper:
         self._settled = 0
         """How many of these came before the store was last told what we hold."""
         self._renewed = asyncio.Condition()
+        self._doubted = asyncio.Event()
         self._looked_at = clock()
 
     @property
@@ -121,11 +123,17 @@ class LeaseKeeper:
         self._renewed_at = self._looked_at = asked_at
 
     async def run(self) -> None:
-        """Renew the lease for as long as the process lives."""
+        """Renew the lease for as long as the process lives, and assert calls soon after they are in doubt."""
         while True:
             await self.look()
-            if not self.was_paused:
-                await asyncio.sleep(self._heartbeat_s * (1 if self.trouble is None else SOON))
+            if self.was_paused:
+                continue
+            await asyncio.sleep(self._heartbeat_s * SOON)
+            if not self.is_in_doubt:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._heartbeat_s * (1 - SOON)):
+                        await self._doubted.wait()
+            self._doubted.clear()
 
     async def look(self) -> None:
         """Ask the store whose our calls are, and wake the tasks that wait for the answer."""
@@ -173,6 +181,12 @@ class LeaseKeeper:
     def doubt(self) -> None:
         """The store may not know what we hold, or we what it has given us: the next heartbeat tells."""
         self._failures += 1
+        self._doubted.set()
+
+    async def told(self) -> None:
+        """Wait until the store knows all that we hold now."""
+        async with self._renewed:
+            await self._renewed.wait_for(lambda: not self._must_assert)
 
     def _note_trouble(self, error: Exception) -> None:
         reason = str(error) or "no answer in time"

@@ -4,8 +4,11 @@ import asyncio
 import time
 from dataclasses import replace
 
+import pytest
+
 from runner.errors import StoreError
 from runner.model.live_call import CallState, Claim, Lease
+from runner.serve.fleet import lease_keeper
 from runner.serve.fleet.lease_keeper import ANSWER, ASSERTION, LeaseKeeper
 from tests.patience import PATIENCE_S
 from tests.serve.fleet.shelf import CALL, INFO, NO_LIMITS, Clock, Shelf, joined
@@ -116,6 +119,38 @@ async def test_an_answer_that_came_while_this_process_stood_still_counts() -> No
     shelf.while_renewing = stands_still
     await keeper.beat()
     assert (keeper.trouble, shelf.asked) == (None, ["join", "renew"])
+
+
+async def test_what_is_in_doubt_is_waited_for_until_the_store_knows_it() -> None:
+    member, shelf, _, _ = await joined()
+    keeper = member.keeper
+    shelf.trouble = StoreError("no answer")
+    await member.claim(CALL, NO_LIMITS)
+    shelf.trouble = None
+    told = asyncio.create_task(keeper.told())
+    await asyncio.sleep(0)
+    assert not told.done()
+    await keeper.look()
+    async with asyncio.timeout(PATIENCE_S):
+        await told
+    assert shelf.asserted == [[CALL]]
+
+
+async def test_calls_in_doubt_are_asserted_without_the_wait_for_the_next_heartbeat(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lease_keeper, "SOON", 0.0)
+    shelf = Shelf()
+    keeper = LeaseKeeper(shelf, INFO, heartbeat_s=1000.0)
+    await keeper.join()
+    running = asyncio.create_task(keeper.run())
+    while "renew" not in shelf.asked:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0)
+    keeper.doubt()
+    async with asyncio.timeout(PATIENCE_S):
+        await keeper.told()
+    running.cancel()
+    assert shelf.asserted == [[]]
 
 
 async def test_the_lease_is_renewed_again_and_again() -> None:
