@@ -6,6 +6,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from aiohttp import web
 
 from runner.call.browser.token import BrowserToken
 from runner.serve.browser.admission import call_id_of
@@ -98,6 +99,17 @@ async def test_other_runners_that_hang_or_are_lost_harm_no_neighbour(
     assert service.neighbour.call.is_over
 
 
+async def trickle(request: web.Request) -> web.StreamResponse:
+    """Of one call nothing comes; of all calls a sign of life, and never which they are."""
+    if "call" in request.query:
+        return await hang(request)
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(b":\n\n")
+        await asyncio.sleep(SHARED["serve.admin.peers.QUIET_S"] / 5)
+
+
 @pytest.mark.chaos
 @alone_beyond(
     "serve.admin.fleet_feed.FIRST_S",
@@ -116,7 +128,8 @@ async def test_another_runner_that_hangs_harms_no_neighbour_of_its_readers(
     async with serving(tmp_path, SHARED, store=url) as service, service.serves_neighbour():
         database = await asyncpg.connect(url)
         try:
-            for path in ("admin/events", f"calls/{page_call}/hangup", f"calls/{page_call}/events"):
+            service.endpoint.handlers["hangs/admin/events"] = trickle
+            for path in (f"calls/{page_call}/hangup", f"calls/{page_call}/events"):
                 service.endpoint.handlers[f"hangs/{path}"] = hang
             await database.execute(RUNNER, "hangs", 600.0, f"{service.endpoint.url}/hangs")
             for call_id in ("rtc_hangs", page_call):
