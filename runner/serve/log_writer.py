@@ -165,7 +165,8 @@ def writer(stream: TextIO, lock: int | None = None) -> Callable[[str], None]:
 
     if lock is None:
         return write
-    shared = lock
+    # The last lines are written at exit, when whoever made the lock has closed it.
+    shared = os.dup(lock)
 
     def write_alone(text: str) -> None:
         # The kernel releases the lock of a process that is killed in between.

@@ -175,6 +175,7 @@ lock = tempfile.TemporaryFile()
 for name in "ab":
     if not os.fork():
         handler = configure(sys.stderr, json=True, lock=lock.fileno())
+        lock.close()  # as at the end of a process, before its last lines are written
         long = {"call_id": "rtc", **dict.fromkeys("uvwxyz", name * 1000)}
         for _ in range(100):
             logging.getLogger("runner").info("call ended", extra=long)
