@@ -15,7 +15,7 @@ from runner.model.agent import Wait
 from runner.model.event import Steered
 from runner.model.record import CallRecord
 from runner.model.steering import AddNote, EndCall
-from runner.model.tool import McpServer, Retries
+from runner.model.tool import McpServer, Retries, StaticBinding
 from runner.serve.call_orders import CallOrders
 from runner.standin.faults import (
     AUDIO_FRAME,
@@ -52,7 +52,7 @@ from runner.standin.script import (
     greets,
     says,
 )
-from tests.call.machine.playing import END_CALL, TO_NURSE, TO_SPANISH, an_agent, words
+from tests.call.machine.playing import END_CALL, TO_NURSE, TO_SPANISH, an_agent, tool, words
 from tests.patience import PATIENCE_S
 from tests.serve.stage import TIMEOUTS, Stage, creates, greeting
 
@@ -217,6 +217,19 @@ async def test_several_calls_of_one_response_are_answered_before_the_model_goes_
         greeting(stage.slots()), OPENING, CallerSays(text="?"), both, says("At nine."), CallerHangsUp()
     )
     assert set(call.outputs()) == {"call_a", "call_b", "call_c"}
+    assert creates(call) == 2, "the greeting, and one after the three outputs"
+
+
+async def test_long_outputs_are_sent_one_after_the_other_and_none_is_lost(stage: Stage) -> None:
+    long = tool("long", StaticBinding(answer=words("x" * 5000)))
+    call_ids = ("call_a", "call_b", "call_c")
+    all_at_once = ScriptedResponse(
+        output=tuple(CallsTool(name="long", arguments={}, call_id=call_id) for call_id in call_ids)
+    )
+    _, call = await stage.play(
+        greeting(long), OPENING, CallerSays(text="?"), all_at_once, says("Done."), CallerHangsUp()
+    )
+    assert call.outputs() == dict.fromkeys(call_ids, "x" * 5000)
     assert creates(call) == 2, "the greeting, and one after the three outputs"
 
 

@@ -31,6 +31,7 @@ class SessionRefresh:
     deeds: Deeds
     _count: int = field(default=0, init=False)
     _unconfirmed: SwitchAgent | None = field(default=None, init=False)
+    _is_sent: bool = field(default=False, init=False)
     _waiting: list[str] = field(default_factory=list, init=False)
     """The acts that wait for confirmation."""
 
@@ -39,6 +40,7 @@ class SessionRefresh:
         if deed_id is not None:
             self._waiting.append(deed_id)
         self._count += 1
+        self._is_sent = False
         agent = self.serving.agent
         self._unconfirmed = SwitchAgent(
             update_id=f"refresh_{self._count}",
@@ -56,6 +58,7 @@ class SessionRefresh:
         """Send the unconfirmed change, for the first time or again."""
         if self._unconfirmed is None or self._has_to_wait:
             return []
+        self._is_sent = True
         return [self._unconfirmed, SetTimer(timer=CONFIRMED, at=now + CONFIRMED_S)]
 
     def confirmed(self, update_id: str | None, now: Instant) -> list[Intent]:
@@ -88,8 +91,8 @@ class SessionRefresh:
         return self.speech.is_closed or self.serving.pending is not None
 
     def _is_about(self, update_id: str | None) -> bool:
-        """Whether this is the change that awaits confirmation."""
-        return self._unconfirmed is not None and self._unconfirmed.update_id == update_id
+        """Whether this is the change that awaits confirmation, and was sent."""
+        return self._unconfirmed is not None and self._is_sent and self._unconfirmed.update_id == update_id
 
     def _settle(self, result: DeedResult, now: Instant, detail: str = "") -> list[Intent]:
         for deed_id in self._waiting:

@@ -116,7 +116,6 @@ ONE = Conditions(called=ExactNumber(NUMBERS[0]))
         (("a", 1, Conditions(share=0.5)), ("b", 0, Conditions(share=0.1)), False),
         (("a", 1, Conditions(share=0.5)), ("a", 0, Conditions(share=0.1)), True),
         (("a", 1, Conditions(share=0.1)), ("a", 0, Conditions(share=0.5)), False),
-        (("a", 1, Conditions(share=0.0)), ("a", 0, Conditions(share=0.0)), False),
         (("a", 1, _plan(Text("g*"))), ("b", 0, _plan(Text("gold"))), True),
         (("a", 1, _plan(Text("g*"))), ("b", 0, _plan(Text("silver"))), False),
         (("a", 1, _plan(Text("g*"))), ("b", 0, _plan(Text("go*"))), False),

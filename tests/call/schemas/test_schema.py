@@ -74,6 +74,10 @@ DEFINITIONS: JsonObject = {
 }
 
 
+A: JsonObject = {"properties": {"a": {}}, "required": ["a"]}
+B: JsonObject = {"properties": {"b": {}}, "required": ["b"]}
+
+
 @given(SCHEMAS, VALUES)
 def test_the_verdict_is_that_of_jsonschema(schema: JsonObject, value: Json) -> None:
     whole = {**schema, "$defs": DEFINITIONS}
@@ -99,6 +103,28 @@ def test_the_verdict_is_that_of_jsonschema(schema: JsonObject, value: Json) -> N
         ({"pattern": r"^\u{e9}$"}, "é", True),
         ({"pattern": r"^\d+$"}, "12\n", False),
         ({"$comment": "x", "made_up": 1}, 1, True),
+        # What arbitrary schemas seldom hold.
+        ({"type": "integer"}, 2.5, False),
+        ({"type": "number"}, True, False),
+        ({"type": "number"}, "1", False),
+        ({"enum": [True]}, False, False),
+        ({"const": [False]}, [0], False),
+        ({"format": "date"}, 5, True),
+        ({"contains": {"type": "integer"}, "maxContains": 1}, [1, "x"], True),
+        ({"contains": {"type": "integer"}, "maxContains": 1}, [1, 2], False),
+        ({"contains": {"type": "integer"}, "minContains": 0}, [], True),
+        ({"contains": {"type": "integer"}, "unevaluatedItems": False}, [1, 2], True),
+        ({"contains": {"type": "integer"}, "unevaluatedItems": False}, [1, "x"], False),
+        ({"prefixItems": [{"type": "string"}]}, [1], False),
+        ({"prefixItems": [{}], "unevaluatedItems": False}, [1], True),
+        ({"prefixItems": [{}], "unevaluatedItems": False}, [1, 2], False),
+        ({"properties": {"a": {"type": "string"}}, "unevaluatedProperties": False}, {"a": "x"}, True),
+        ({"properties": {"a": {"type": "string"}}, "unevaluatedProperties": False}, {"b": "x"}, False),
+        ({"allOf": [{"properties": {"a": {}}}], "unevaluatedProperties": False}, {"a": 1}, True),
+        ({"anyOf": [A, B], "unevaluatedProperties": False}, {"a": 1, "b": 1}, True),
+        ({"anyOf": [A, B], "unevaluatedProperties": False}, {"a": 1}, True),
+        ({"anyOf": [A, B], "unevaluatedProperties": False}, {"a": 1, "c": 1}, False),
+        ({"not": A, "unevaluatedProperties": False}, {"c": 1}, False),
     ],
 )
 def test_a_value_fits_or_not(schema: JsonObject, value: Json, expected: bool) -> None:
