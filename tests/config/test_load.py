@@ -1,6 +1,8 @@
 """A directory becomes a configuration: values, merging, what is read and what is not."""
 
+import errno
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -302,6 +304,20 @@ def test_a_directory_that_is_mounted_as_links_to_a_folder_of_its_own_is_read(tmp
     assert [*made_of(load(tmp_path / "agents")).agents] == ["desk"]
 
 
+def test_a_link_that_may_not_be_followed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As /proc/1/cwd, whose target only root may know."""
+
+    def readlink(path: str) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    (tmp_path / "agents").symlink_to("real")
+    name = f"{tmp_path}/agents/desk.yaml"
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "readlink", readlink)
+        loaded = load(tmp_path / "agents", None, {name: b"agent: Desk"}, only_unsaved=True)
+    assert {problem.place.file for problem in loaded.problems} == {name}
+
+
 def test_a_directory_that_is_not_there_cannot_be_loaded(tmp_path: Path) -> None:
     (tmp_path / "calls").mkdir()
     for name, hint in (
@@ -327,6 +343,31 @@ def test_with_errors_there_is_no_configuration_and_with_warnings_there_is(tmp_pa
     loaded = load(written(tmp_path, desk_yaml=AGENT + "limits: {max_duration: 2h}\n"))
     assert len(loaded.problems) == 1
     assert loaded.configuration is not None
+
+
+def test_keys_that_cannot_be_combined_hide_no_mistake_beside_them(tmp_path: Path) -> None:
+    tools = """
+tools:
+  - mcp: {server_label: crm, server_url: "ftp://crm.example", headers: {X: "{{ secrets.ONE }}"}}
+  - mcp: {server_label: erp, headers: {X: "{{ secrets.TWO }}"}, requir: x}
+  - name: find
+    description: Find.
+    http: {url: "https://a.example/", auth: {bearer: "{{ secrets.THREE }}", basic: {username: x}}}
+  - name: look_up
+    description: Look up.
+    http: {url: "https://a.example/"}
+    static: 1
+    when: vars.four
+"""
+    declared = '"secrets" in runner.yaml declares no "{0}"; write {0}: {{env: {0}}} there'.format
+    told = [
+        message.removeprefix("desk.yaml: ")
+        for message in messages(load(written(tmp_path, desk_yaml=AGENT + tools)))
+    ]
+    assert {declared("ONE"), declared("TWO"), declared("THREE")} < {*told}
+    assert '"vars.four" is always null; declare "four" under "vars"' in told
+    assert "an MCP server needs one of server_url, connector_id, tunnel_id" in told
+    assert len(told) == 9, "with what is wrong itself"
 
 
 def test_a_broken_file_hides_no_problem_of_another_and_causes_none(tmp_path: Path) -> None:

@@ -68,5 +68,5 @@ class AgentItems:
 
 def words_of(part: JsonObject) -> str | None:
     """The words of a content part: its transcript, or its text. None when there are none."""
-    words = part.get("transcript", part.get("text"))
-    return words if isinstance(words, str) else None
+    said = (part.get(key) for key in ("transcript", "text"))
+    return next((words for words in said if isinstance(words, str)), None)

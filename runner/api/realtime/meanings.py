@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 from runner.api.realtime.agent_items import AgentItems, words_of
 from runner.api.realtime.responses import (
-    ERROR_KINDS,
     content_of,
+    error_kind,
     fence_of,
     id_of,
     output_of,
@@ -23,7 +23,6 @@ from runner.api.realtime.usage import MOST, transcription_usage
 from runner.model.call import Role
 from runner.model.conversation_event import (
     ApiError,
-    ApiErrorKind,
     ApprovalAsked,
     CallerSpeaks,
     ConversationEvent,
@@ -143,7 +142,7 @@ def _item_added(memory: Memory, received: JsonObject) -> tuple[ConversationEvent
         return ()  # Said twice of every turn of the caller, and written and handled once.
     match item.get("type"):
         case "function_call_output":
-            return (placed, OutputTaken(call_id=text_of(item["call_id"]), item_id=placed.item_id))
+            return _output_taken(item, placed)
         case "mcp_call":
             server, tool = text_of(item["server_label"]), text_of(item["name"])
             return (placed, McpCallStarted(item_id=placed.item_id, server=server, tool=tool))
@@ -156,8 +155,16 @@ def _item_added(memory: Memory, received: JsonObject) -> tuple[ConversationEvent
 
 def _item_done(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
     item = received["item"]
-    news = (_placed(received),) if memory.items.place(id_of(item["id"])) else ()
-    return (*news, *memory.items.whole(item))
+    if not memory.items.place(id_of(item["id"])):
+        return memory.items.whole(item)
+    placed = _placed(received)
+    if item.get("type") == "function_call_output":
+        return _output_taken(item, placed)
+    return (placed, *memory.items.whole(item))
+
+
+def _output_taken(item: JsonObject, placed: ItemPlaced) -> tuple[ConversationEvent, ...]:
+    return (placed, OutputTaken(call_id=text_of(item["call_id"]), item_id=placed.item_id))
 
 
 def _audio_committed(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
@@ -178,8 +185,8 @@ def _truncated(_: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]
 
 
 def _agent_transcript(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
-    words = received["transcript"] if "transcript" in received else received["text"]
-    return memory.items.part(id_of(received["item_id"]), _index(received), text_of(words))
+    words = text_of(words_of(received))
+    return memory.items.part(id_of(received["item_id"]), _index(received), words)
 
 
 def _agent_part(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
@@ -233,7 +240,7 @@ def _error(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...
     about = _optional_text(error.get("event_id"))
     memory.refused_update(about)
     refused = ApiError(
-        kind=ERROR_KINDS.get(code, ApiErrorKind.OTHER),
+        kind=error_kind(error),
         about=about,
         code=code,
         message=str(error.get("message") or "no reason given"),

@@ -5,6 +5,7 @@ Raises KeyError or TypeError only for a response without an id.
 
 import re
 import sys
+from collections.abc import Mapping
 
 from runner.api.realtime.facts import INSUFFICIENT_QUOTA
 from runner.api.realtime.usage import response_usage
@@ -20,7 +21,7 @@ ERROR_KINDS = {
     "rate_limit_exceeded": ApiErrorKind.RATE_LIMITED,
     INSUFFICIENT_QUOTA: ApiErrorKind.OUT_OF_QUOTA,
 }
-"""What codes of errors mean to us, in an event of their own and in a response that failed."""
+"""What codes and types of errors mean to us, in an event of their own and in a response that failed."""
 
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
@@ -34,7 +35,7 @@ def response_ended(response: JsonObject, output: list[JsonObject]) -> ResponseEn
         response_id=response_id,
         outcome=_OUTCOMES.get(str(response.get("status")), Outcome.COMPLETED),
         wish=wish_of(response),
-        cause=ERROR_KINDS.get(code, ApiErrorKind.OTHER),
+        cause=_cause(response.get("status_details")),
         code=code,
         detail=detail,
         calls=tuple([call for call in calls if call is not None]),
@@ -43,6 +44,13 @@ def response_ended(response: JsonObject, output: list[JsonObject]) -> ResponseEn
             part.get("type") in {"output_audio", "audio"} for item in output for part in content_of(item)
         ),
     )
+
+
+def error_kind(error: Mapping[str, Json]) -> ApiErrorKind:
+    """What an error means to us. Its code says more than its type, but not every code is one that we know."""
+    names = (error.get("code"), error.get("type"))
+    known = (ERROR_KINDS[name] for name in names if isinstance(name, str) and name in ERROR_KINDS)
+    return next(known, ApiErrorKind.OTHER)
 
 
 def wish_of(response: JsonObject) -> str | None:
@@ -106,6 +114,11 @@ def _status(details: Json) -> tuple[str, str]:
     code = error.get("code") or error.get("type")
     said = " ".join(str(part) for part in (code, error.get("message")) if part)
     return code if isinstance(code, str) else "", said
+
+
+def _cause(details: Json) -> ApiErrorKind:
+    error = details.get("error") if isinstance(details, dict) else None
+    return error_kind(error) if isinstance(error, dict) else ApiErrorKind.OTHER
 
 
 def _metadata(response: JsonObject) -> JsonObject:

@@ -125,6 +125,10 @@ class Part(ABC):
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """The intents after `event`."""
 
+    def is_at_work(self, now: Instant) -> bool:
+        """Whether something is in progress that will make the agent speak."""
+        return False
+
     def stop(self, now: Instant) -> list[Intent]:
         """The intents when another agent takes the call: it clears its own timers."""
         return []

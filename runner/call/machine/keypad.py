@@ -23,20 +23,22 @@ class Keypad(Part):
         self._keys = keys
         self._record = record
         self._pressed = ""
-        self._was_full = False
+        self._full_at: Instant | None = None
+        """When the last entry was closed as the longest one, if no key has followed."""
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """Take one key, or close the entry."""
         match event:
             case KeyPressed(key=key) if key == self._keys.until:
-                was_full, self._was_full = self._was_full, False
+                full_at, self._full_at = self._full_at, None
                 # A caller who was cut off at the longest entry presses the ending key all the same.
-                return [] if was_full else self._close()
+                is_late = full_at is not None and now < full_at + self._keys.timeout_s
+                return [] if is_late else self._close()
             case KeyPressed(key=key):
-                self._was_full = False
+                self._full_at = None
                 self._pressed += key
                 if len(self._pressed) == self._keys.max_keys:
-                    self._was_full = True
+                    self._full_at = now
                     return self._close()
                 return [SetTimer(timer=ENTRY, at=now + self._keys.timeout_s)]
             case TimerFired(timer=Timer(kind=TimerKind.KEYS)):

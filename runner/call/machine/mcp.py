@@ -19,6 +19,9 @@ READY_S = 2.0
 
 READY = Timer(TimerKind.MCP)
 
+_LONGEST_CALL_S = 60.0
+"""How long a tool call of the API counts as running when its end is never reported."""
+
 
 class McpWatch(Part):
     """Follows the MCP servers of an agent. The API runs their tools; we only see the results."""
@@ -43,6 +46,8 @@ class McpWatch(Part):
         self._listed: set[str] = set()
         self._running: dict[str, str] = {}
         """The names of the tools that run, by item."""
+        self._run_until: Instant = 0.0
+        """When all of them have ended, at the latest."""
         self._are_late = False
 
     def start(self, now: Instant) -> list[Intent]:
@@ -76,6 +81,10 @@ class McpWatch(Part):
             case _:
                 return []
 
+    def is_at_work(self, now: Instant) -> bool:
+        """Whether the API runs a tool: the model goes on after it."""
+        return bool(self._running) and now < self._run_until
+
     @property
     def _all_listed(self) -> bool:
         return len(self._listed) >= len(self._servers)
@@ -86,6 +95,7 @@ class McpWatch(Part):
             self._consumption.tool_calls += 1
             name = f"{started.server}.{started.tool}"
             self._running[started.item_id] = name
+            self._run_until = now + _LONGEST_CALL_S
             self._record.tool_began(started.item_id, name, None, now)
         return []
 

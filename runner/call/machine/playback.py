@@ -66,7 +66,11 @@ class Playback:
     def _made(self, ended: ResponseEnded, now: Instant) -> None:
         started = self._until.pop(ended.response_id, None)
         if ended.audible and ended.outcome in {Outcome.COMPLETED, Outcome.INCOMPLETE}:
-            self._until[ended.response_id] = self.until(now) + _length_s(ended) + MARGIN_S
+            until = self.until(now) + _length_s(ended) + MARGIN_S
+            if started is not None and not ended.usage.audio_out:
+                # Its length is unknown, but an API that reports when playing begins reports the end as well.
+                until = max(until, started)
+            self._until[ended.response_id] = until
         elif started is not None:
             # Cut off while it played: the buffer is cleared any moment now.
             self._until[ended.response_id] = now + MARGIN_S

@@ -227,5 +227,9 @@ class Session:
         """Whether nobody speaks, and nothing is in progress that will make somebody speak."""
         if self.lead.is_taken:
             return False
-        is_waiting = self.tools.awaited or self.tools.running
+        is_waiting = (
+            self.tools.awaited
+            or self.tools.running
+            or any(part.is_at_work(now) for part in self.serving.parts)
+        )
         return self.phase.now is Phase.TALKING and self.speech.is_idle(now) and not is_waiting

@@ -120,13 +120,14 @@ class AgentTools:
                 yield server
 
     def broken_servers(self) -> Iterator[Node]:
-        """The sound rests of MCP servers with a mistake."""
+        """The sound rests of MCP servers with a mistake, which say where the server is, however wrong."""
         for entry in self._entries():
             server = entry.get("mcp")
             if server is not None and not self._checked.sound(entry):
                 rest = self._checked.mended(server)
-                if rest is not None and any(rest.get(key) is not None for key in PLACES):
-                    yield rest
+                if rest is not None:
+                    places = {key: place for key in PLACES if (place := server.get(key)) is not None}
+                    yield rest.holding({**dict(rest.items()), **places})
 
     def _note_name(self, name: str, place: Place, places: dict[str, Place]) -> None:
         if name in places:

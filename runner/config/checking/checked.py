@@ -59,12 +59,22 @@ class Checked:
                 for key, value in node.items()
                 if self._is_known(key, broken.schema) and (part := self.mended(value)) is not None
             }
-            whole = node.holding(values)
-        elif isinstance(node.value, tuple):
-            whole = node.holding(tuple(part for entry in node.entries() if (part := self.mended(entry))))
-        else:
+            return self._without_conflict(node.holding(values), broken.schema)
+        if not isinstance(node.value, tuple):
             return None
+        whole = node.holding(tuple(part for entry in node.entries() if (part := self.mended(entry))))
         return whole if self._keeps_to(whole, broken.schema) else None
+
+    def _without_conflict(self, whole: Node, schema: JsonObject) -> Node | None:
+        """The mapping, without the last key where that is one too many; None where no key is to blame."""
+        if self._keeps_to(whole, schema):
+            return whole
+        entries = dict(whole.items())
+        for last in reversed(entries):
+            rest = whole.holding({key: entry for key, entry in entries.items() if key != last})
+            if self._keeps_to(rest, schema):
+                return rest
+        return None
 
     @staticmethod
     def _is_known(key: str, schema: JsonObject) -> bool:

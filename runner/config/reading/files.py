@@ -73,7 +73,7 @@ class Directory:
         self._only_unsaved = only_unsaved
         self._is_whole = is_whole
         self._problems = problems
-        self._real = os.path.realpath(path)
+        self._real = _real(path)
         self.texts: dict[str, str] = {}
         """The text of each file that was read, by name, so that messages can show its lines."""
 
@@ -94,11 +94,11 @@ class Directory:
                 if not is_hidden and (name.endswith(_YAML) or not self._is_whole):
                     yield from self._file(Path(name))
             return
-        if not self._path.exists():
-            raise CannotRunError(f'there is no directory "{self._path}"{self._instead()}')
-        if not self._path.is_dir():
-            raise CannotRunError(f'"{self._path}" is a file; name the directory that holds it')
         try:
+            if not self._path.exists():
+                raise CannotRunError(f'there is no directory "{self._path}"{self._instead()}')
+            if not self._path.is_dir():
+                raise CannotRunError(f'"{self._path}" is a file; name the directory that holds it')
             entries = self._names(self._path)
         except OSError as error:
             raise CannotRunError(f'cannot read "{self._path}": {_why(error)}') from error
@@ -163,7 +163,7 @@ class Directory:
         if inside is None:
             return False
         path = self._path / inside
-        return path.as_posix() in self._unsaved or (not self._is_whole and path.is_file())
+        return path.as_posix() in self._unsaved or (not self._is_whole and os.path.isfile(path))  # noqa: PTH113 - never raises
 
     def _inside(self, node: Node) -> PurePosixPath | None:
         folder = PurePosixPath(node.place.file).relative_to(self.name).parent
@@ -267,6 +267,14 @@ class Directory:
         for folder, folders, names in os.walk(self._path):
             folders.sort()
             yield from (PurePosixPath(folder, name).as_posix() for name in sorted(names))
+
+
+def _real(path: Path) -> str:
+    """The final target of a path; the path itself where a link in it must not be followed."""
+    try:
+        return os.path.realpath(path)
+    except OSError:
+        return os.path.abspath(path)  # noqa: PTH100 - as above, a text
 
 
 def _may_be_folder(path: Path) -> bool:

@@ -465,3 +465,24 @@ def test_a_type_that_is_found_without_parsing_is_the_one_that_json_has(
 def test_known_events_with_any_content_never_raise(kind: str, fields: dict[str, object]) -> None:
     for event in read(json.dumps({"type": kind, **fields})):
         assert isinstance(event, CallEvent)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"type": "insufficient_quota", "code": "billing_hard_limit_reached"}, ApiErrorKind.OUT_OF_QUOTA),
+        ({"type": "rate_limit_exceeded", "code": None}, ApiErrorKind.RATE_LIMITED),
+        ({"type": "tokens", "code": "rate_limit_exceeded"}, ApiErrorKind.RATE_LIMITED),
+        ({"type": ["insufficient_quota"], "code": 429}, ApiErrorKind.OTHER),
+    ],
+)
+def test_an_error_is_known_by_its_code_or_else_by_its_type(
+    error: dict[str, object], kind: ApiErrorKind
+) -> None:
+    details = {"type": "failed", "error": error}
+    response = {"id": "resp_1", "status": "failed", "status_details": details, "output": []}
+    (ended,) = read(json.dumps({"type": "response.done", "response": response}).encode())
+    assert isinstance(ended, ResponseEnded)
+    (refused,) = read(json.dumps({"type": "error", "error": error}).encode())
+    assert isinstance(refused, ApiError)
+    assert ended.cause is refused.kind is kind

@@ -7,7 +7,7 @@ import pytest
 
 from runner.api.realtime.reading import Reader
 from runner.model.call import Role
-from runner.model.conversation_event import ItemPlaced, ResponseEnded, Transcribed
+from runner.model.conversation_event import ItemPlaced, OutputTaken, ResponseEnded, Transcribed
 from runner.model.event import CallEvent
 from tests.api.realtime.frames import message
 
@@ -47,6 +47,8 @@ def test_any_of_five_events_tells_the_words_of_the_agent(place: dict[str, object
         item_event("response.audio_transcript.done", transcript="Hi."),
         item_event("response.text.done", text="Hi."),
         item_event("response.content_part.done", part={"type": "text", "text": "Hi."}),
+        item_event("response.content_part.done", part={"type": "text", "transcript": None, "text": "Hi."}),
+        item_event("response.output_text.done", transcript=None, text="Hi."),
     ],
     ids=lambda event: str(event["type"]),
 )
@@ -62,6 +64,14 @@ def test_words_are_told_once_whichever_events_are_missed(missed: int) -> None:
 def test_an_item_whose_place_was_missed_is_placed_when_it_is_done() -> None:
     assert all_of(TOLD_IN_FIVE_PLACES) == [HI, replace(PLACED, text="Hi.")]
     assert all_of(TOLD_IN_FIVE_PLACES[3:]) == [HI]
+
+
+def test_an_output_of_a_tool_whose_place_was_missed_is_taken_when_it_is_done() -> None:
+    item = {"id": "o", "type": "function_call_output", "call_id": "call_1", "output": "{}"}
+    done: dict[str, object] = {"type": "conversation.item.done", "previous_item_id": "a", "item": item}
+    added = {**done, "type": "conversation.item.added"}
+    taken = [ItemPlaced(item_id="o", after="a"), OutputTaken(call_id="call_1", item_id="o")]
+    assert all_of([added, done]) == all_of([done]) == taken
 
 
 def test_an_item_of_several_parts_has_the_words_of_all() -> None:

@@ -107,6 +107,16 @@ def test_the_ending_key_after_a_full_entry_is_part_of_it() -> None:
     assert texts[2:] == ["(On the telephone I pressed 1234.)", "(On the telephone I pressed 56.)"]
 
 
+def test_the_ending_key_long_after_a_full_entry_is_an_entry_of_its_own() -> None:
+    play = talking(keys=Keys(until="#", max_keys=4, timeout_s=5))
+    for key in "1234":
+        play.happens(KeyPressed(key=key))
+    play.responds()
+    play.passes(5)
+    told, _ = play.happens(KeyPressed(key="#"))
+    assert expect(AddItem, told).text == "(On the telephone I pressed only #.)"
+
+
 def test_keys_pressed_while_the_call_is_hung_up_are_told_to_nobody() -> None:
     play = talking(HANG_UP, keys=Keys(until="#"))
     play.responds(("hang_up", "{}"))

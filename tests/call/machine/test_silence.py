@@ -12,6 +12,8 @@ from runner.model.conversation_event import (
     ApiErrorKind,
     CallerSpeaks,
     KeyPressed,
+    McpCallStarted,
+    McpListed,
     Outcome,
     PlaybackEnded,
     PlaybackStarted,
@@ -21,6 +23,7 @@ from runner.model.conversation_event import (
     Transcribed,
 )
 from runner.model.event import CallEvent, SidebandLost, SidebandOpened
+from runner.model.tool import McpServer
 from runner.model.usage import Usage
 from tests.call.machine.playing import TO_SPANISH, Play, an_agent, expect, http_tool, speaks, talking, words
 
@@ -227,6 +230,26 @@ def test_what_is_still_being_heard_is_no_silence() -> None:
     play.happens(ResponseEnded(response_id="r2", outcome=Outcome.COMPLETED, usage=Usage(audio_out=1400)))
     assert play.passes(74) == []
     assert "The call has to end now." in (expect(Speak, play.passes(3)[0]).tell or ""), "its end is not told"
+
+
+def test_speech_of_unknown_length_is_heard_until_the_api_says_otherwise() -> None:
+    play = talking(limits=Limits(silence=Silence(after_s=3, say=words("Hello?"), times=1)))
+    play.happens(ResponseStarted(response_id="r"), PlaybackStarted(response_id="r"))
+    play.happens(ResponseEnded(response_id="r", outcome=Outcome.COMPLETED))
+    assert play.passes(70) == []
+    play.happens(PlaybackEnded(response_id="r"))
+    assert play.passes(3) == [Speak(wish="wish_1", say="Hello?")]
+
+
+def test_a_tool_that_the_api_runs_is_no_silence_but_not_for_ever() -> None:
+    server = McpServer(label="crm", settings={"server_label": words("crm")})
+    ladder = Limits(silence=Silence(after_s=2, say=words("Hello?"), times=1))
+    play = talking(mcp=(server,), limits=ladder)
+    play.happens(McpListed(item_id="a", ok=True), ResponseStarted(response_id="r"))
+    play.happens(McpCallStarted(item_id="m", server="crm", tool="look_up"))
+    play.happens(ResponseEnded(response_id="r", outcome=Outcome.COMPLETED, audible=False))
+    assert play.passes(59) == []
+    assert play.passes(3) == [Speak(wish="wish_1", say="Hello?")], "its end is not told"
 
 
 def test_a_background_tool_at_work_is_no_silence() -> None:

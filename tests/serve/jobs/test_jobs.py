@@ -3,17 +3,20 @@
 The clock is moved by hand, and nothing waits for it: who moves it wakes the worker.
 """
 
+import asyncio
 import json
 import logging
 import time
+from collections.abc import Collection
 
 import pytest
 from standardwebhooks.webhooks import Webhook
 
 from runner.call.afterwards.jobs import LONGEST_S
-from runner.model.job import JobKind
+from runner.model.job import Backlog, DueJob, JobCapacity, JobKind
 from runner.standin.faults import HttpFault
 from runner.standin.text_model import TextReply
+from tests.patience import PATIENCE_S
 from tests.serve.jobs.desk import SECRET, Desk, rows
 
 
@@ -183,3 +186,28 @@ async def test_a_worker_that_is_woken_needs_no_clock(desk: Desk) -> None:
     await desk.call_ends()
     desk.worker.wake()
     await desk.receiver.until(lambda: desk.receiver.got)
+
+
+class Behind:
+    """A database whose clock is behind ours: what is due here cannot be taken there yet."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.enough = asyncio.Event()
+
+    async def take(self, capacity: JobCapacity, **_: float) -> list[DueJob]:
+        self.looks += 1
+        if self.looks == 6:
+            self.enough.set()
+        return []
+
+    async def backlog(self, busy: Collection[str]) -> Backlog:
+        return Backlog(open=1, parked=0, next_due_at=0.0)
+
+
+async def test_a_job_that_nobody_can_take_yet_is_looked_for_with_pauses(desk: Desk) -> None:
+    store, began = Behind(), time.monotonic()
+    await desk.start(store)
+    async with asyncio.timeout(PATIENCE_S):
+        await store.enough.wait()
+    assert time.monotonic() - began > 0.2
