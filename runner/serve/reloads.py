@@ -1,11 +1,9 @@
 """Reloads the configuration while a runner serves: on SIGHUP, and when the directory changes."""
 
 import asyncio
-import logging
 
+from runner.serve.background import Background
 from runner.serve.versions import ReloadError, Versions
-
-log = logging.getLogger("runner.serve.reloads")
 
 POLL_S = 1.0
 """Between two looks at a watched directory."""
@@ -17,7 +15,7 @@ class Reloads:
     def __init__(self, versions: Versions) -> None:
         self._versions = versions
         self._asked = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._work: list[Background] = []
 
     def ask(self) -> None:
         """Load the configuration again soon; requests until then share one reload."""
@@ -25,19 +23,19 @@ class Reloads:
 
     def start(self, *, watch: bool) -> None:
         """Start with what was requested already. `watch`: reload whenever the directory changes."""
-        self._tasks.append(asyncio.create_task(self._work(), name="reloads"))
+        self._work.append(Background("reloading the configuration", self._reload))
         if watch:
-            self._tasks.append(asyncio.create_task(self._versions.watch(POLL_S), name="watching"))
+            watching = Background("watching the configuration", lambda: self._versions.watch(POLL_S))
+            self._work.append(watching)
+        for work in self._work:
+            work.start()
 
     async def close(self) -> None:
         """Stop reloading."""
-        for task in self._tasks:
-            task.cancel()
-        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
-            if isinstance(result, Exception):
-                log.error("reloading failed", exc_info=result)
+        for work in self._work:
+            await work.stop()
 
-    async def _work(self) -> None:
+    async def _reload(self) -> None:
         while True:
             await self._asked.wait()
             self._asked.clear()

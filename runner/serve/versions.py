@@ -6,9 +6,11 @@ provider, egress) stays as it was until the next start, which the log says.
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -112,7 +114,8 @@ class DirectorySource:
 
     def _fingerprint(self) -> list[tuple[Path, int, int]]:
         found = []
-        for path in sorted(self._directory.rglob("*")):
+        walked = os.walk(self._directory)  # which passes over a folder that vanishes meanwhile
+        for path in sorted(Path(folder, name) for folder, *names in walked for name in chain(*names)):
             try:
                 status = path.stat()
             except OSError:

@@ -1,12 +1,16 @@
 """Another version of the configuration takes the place of the one in force: all of it, or nothing."""
 
+import asyncio
 import logging
 from pathlib import Path
 
 import pytest
 
+from runner.serve import background
 from runner.serve.metrics import Metrics
-from runner.serve.versions import DirectorySource, ReloadError, Versions
+from runner.serve.reloads import Reloads
+from runner.serve.versions import DirectorySource, ReloadError, Version, Versions
+from tests.patience import PATIENCE_S
 
 AGENT = """\
 agent: desk
@@ -97,3 +101,33 @@ def test_a_change_of_any_file_is_noticed_once(desk: Desk) -> None:
     (desk.directory / "_prompt.md").write_text("x")
     assert source.has_changed()
     assert not source.has_changed()
+
+
+class BuggyOnce(DirectorySource):
+    """A source whose first reload meets a bug of ours."""
+
+    has_failed = False
+
+    def read(self) -> Version:
+        if not self.has_failed:
+            self.has_failed = True
+            raise RuntimeError("a bug")
+        return super().read()
+
+
+async def test_a_reload_that_fails_by_a_bug_is_told_and_does_not_stop_the_next_one(
+    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "RESTART_S", 0.0)
+    before = desk.versions.current
+    versions = Versions(before, BuggyOnce(desk.directory, None, ENVIRON), Metrics())
+    reloads = Reloads(versions)
+    reloads.start(watch=False)
+    reloads.ask()
+    async with asyncio.timeout(PATIENCE_S):
+        while "reloading the configuration failed and is started again" not in caplog.text:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        reloads.ask()
+        while versions.current is before:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await reloads.close()
