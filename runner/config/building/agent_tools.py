@@ -125,7 +125,9 @@ class AgentTools:
             server = entry.get("mcp")
             if server is not None and not self._checked.sound(entry):
                 rest = self._checked.mended(server)
-                if rest is not None:
+                if rest is not None and any(rest.get(key) is not None for key in PLACES):
+                    yield rest
+                elif rest is not None:
                     places = {key: place for key in PLACES if (place := server.get(key)) is not None}
                     yield rest.holding({**dict(rest.items()), **places})
 

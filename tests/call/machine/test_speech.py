@@ -293,7 +293,7 @@ CUT = ended(outcome=Outcome.CANCELLED)
         ([PLAYS], 120, False),
         ([PLAYS, SPOKEN], 15, False),
         ([SPOKEN, PLAYS], 15, False),
-        ([PLAYS, ended()], 35, False),
+        ([PLAYS, ended()], 120, False),
         ([PLAYS, CUT], 5, False),
         ([CUT], 0, True),
         ([ended(audible=False)], 0, True),
