@@ -60,7 +60,7 @@ def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str], now:
         raise WebhookRejectedError("the body is not UTF-8") from error
     candidates = _candidates(fields.get("webhook-signature"))
     if not any(_signed(secret, candidates, webhook_id, signed_at, text) for secret in secrets):
-        raise WebhookRejectedError("no signature fits the body")
+        raise WebhookRejectedError("no signature matches the body")
     return _event(webhook_id, _parse(text))
 
 
@@ -69,7 +69,7 @@ def identifier(value: Json, name: str) -> str:
     if not isinstance(value, str) or not value:
         raise WebhookRejectedError(f"{name} is missing")
     if _IDENTIFIER.fullmatch(value) is None:
-        raise WebhookRejectedError(f"{name} has characters or a length that no id has")
+        raise WebhookRejectedError(f"{name} is not a valid id")
     return value
 
 

@@ -40,7 +40,7 @@ def base_url_of(environ: Mapping[str, str]) -> str | None:
     url = environ.get(BASE_URL_VARIABLE, "").strip()
     if url and not is_base_url(url):
         raise CannotRunError(
-            f'environment variable "{BASE_URL_VARIABLE}" is "{url}", which is not an address of an API;'
+            f'environment variable "{BASE_URL_VARIABLE}" is "{url}", which is not the address of an API;'
             f" write one such as {BASE_URL}"
         )
     return url or None

@@ -1,4 +1,4 @@
-"""Loads a configuration directory: reads, checks, merges, builds. Asks no environment and no network."""
+"""Loads a configuration directory: reads, checks, merges, builds. Uses neither environment nor network."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -59,7 +59,7 @@ def _instead(key: str, got: Mapping[str, Json]) -> str:
         return f'the call is answered by "{got["agent"]}"'
     if key == "ended":
         return "the call goes on"
-    return "it is not known: the price of the model is not" if key == "cost" else MISSING
+    return "it is unknown: the price of the model is not known" if key == "cost" else MISSING
 
 
 def _cost(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:

@@ -88,9 +88,7 @@ def _entry(name: str, attempt: int, replies: Replies) -> Reply | TransferEnd:
         return replies.entries[0]
     if attempt > len(replies.entries):
         count = len(replies.entries)
-        raise UnplayableError(
-            f'attempt {attempt} of "{name}" is made, and its replies are for {count} of them'
-        )
+        raise UnplayableError(f'this is attempt {attempt} of "{name}", which has replies for only {count}')
     return replies.entries[attempt - 1]
 
 

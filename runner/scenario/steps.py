@@ -98,13 +98,15 @@ class StepPlayer:
         call = self._call
         playing = call.api.playing
         if playing is None:
-            raise UnplayableError("the agent says nothing just now that could be interrupted")
+            raise UnplayableError("the agent is not saying anything that could be interrupted")
         self._pass_until(call.api.playing_since_s + act.after_s)
         if call.is_over:
             return
         if call.api.playing is not playing:
             took_s = SPOKEN.spoken_word_s * playing.spoken_words
-            raise UnplayableError(f"what the agent says is over after {took_s:g}s, so nothing is interrupted")
+            raise UnplayableError(
+                f"the agent has finished speaking after {took_s:g}s, so nothing is interrupted"
+            )
         call.api.set_pace(_pace_before(following))
         call.api.play(script.CallerSays(text=act.text, when=script.When.AT_ONCE))
 

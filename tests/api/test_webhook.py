@@ -90,9 +90,9 @@ def test_a_clock_may_not_be_off_by_more(off_s: int) -> None:
     ("change", "message"),
     [
         ({"webhook-id": ""}, "webhook-id is missing"),
-        ({"webhook-id": "a b"}, "webhook-id has characters or a length that no id has"),
-        ({"webhook-id": "a" * 201}, "webhook-id has characters or a length that no id has"),
-        ({"webhook-id": "wh_2"}, "no signature fits the body"),
+        ({"webhook-id": "a b"}, "webhook-id is not a valid id"),
+        ({"webhook-id": "a" * 201}, "webhook-id is not a valid id"),
+        ({"webhook-id": "wh_2"}, "no signature matches the body"),
         ({"webhook-timestamp": ""}, "webhook-timestamp is missing"),
         ({"webhook-timestamp": "nan"}, "webhook-timestamp is not a whole number of seconds"),
         ({"webhook-timestamp": "inf"}, "webhook-timestamp is not a whole number of seconds"),
@@ -101,14 +101,14 @@ def test_a_clock_may_not_be_off_by_more(off_s: int) -> None:
         ({"webhook-timestamp": "١٧٩٥"}, "webhook-timestamp is not a whole number of seconds"),
         ({"webhook-timestamp": "9" * 400}, "webhook-timestamp is not a whole number of seconds"),
         ({"webhook-timestamp": "999999999999"}, "webhook-timestamp is more than 300 seconds from now"),
-        ({"webhook-timestamp": str(int(NOW) + 1)}, "no signature fits the body"),
+        ({"webhook-timestamp": str(int(NOW) + 1)}, "no signature matches the body"),
         ({"webhook-signature": ""}, "webhook-signature is missing"),
-        ({"webhook-signature": "v1"}, "no signature fits the body"),
-        ({"webhook-signature": "v1,a,b"}, "no signature fits the body"),
-        ({"webhook-signature": "v1,a"}, "no signature fits the body"),
-        ({"webhook-signature": "v1,%%%"}, "no signature fits the body"),
-        ({"webhook-signature": "v1,\udce9"}, "no signature fits the body"),
-        ({"webhook-signature": " "}, "no signature fits the body"),
+        ({"webhook-signature": "v1"}, "no signature matches the body"),
+        ({"webhook-signature": "v1,a,b"}, "no signature matches the body"),
+        ({"webhook-signature": "v1,a"}, "no signature matches the body"),
+        ({"webhook-signature": "v1,%%%"}, "no signature matches the body"),
+        ({"webhook-signature": "v1,\udce9"}, "no signature matches the body"),
+        ({"webhook-signature": " "}, "no signature matches the body"),
     ],
 )
 def test_a_header_that_is_wrong_is_rejected(change: dict[str, str], message: str) -> None:
@@ -145,12 +145,12 @@ def test_a_signed_body_that_is_no_event_is_rejected(body: bytes, message: str) -
 @pytest.mark.parametrize("secrets", [(), (OTHER,), ("",), ("whsec_",), ("whsec_%%%",), ("whsec_é",)])
 def test_without_the_right_secret_nothing_is_believed(secrets: tuple[str, ...]) -> None:
     body = encoded(EVENT)
-    assert rejection(body, sign(body), secrets) == "no signature fits the body"
+    assert rejection(body, sign(body), secrets) == "no signature matches the body"
 
 
 def test_one_byte_more_is_another_body() -> None:
     body = encoded(EVENT)
-    assert rejection(body + b" ", sign(body)) == "no signature fits the body"
+    assert rejection(body + b" ", sign(body)) == "no signature matches the body"
 
 
 @pytest.mark.parametrize(

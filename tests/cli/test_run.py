@@ -46,7 +46,7 @@ async def test_an_environment_that_names_no_api_stops_it_with_one_sentence(desk:
     code, _, err = await desk.outcome("agents", "--port", "0", environ=environ)
     assert code == 3
     assert err.endswith(
-        'environment variable "OPENAI_BASE_URL" is "api.openai.com", which is not an address of an API;'
+        'environment variable "OPENAI_BASE_URL" is "api.openai.com", which is not the address of an API;'
         " write one such as https://api.openai.com/v1\n"
     )
 

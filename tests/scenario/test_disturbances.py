@@ -241,11 +241,11 @@ def test_the_api_asks_mcp_servers_by_itself(case: str, diff: Diff) -> None:
 CANNOT = [
     (
         "steps: [{interrupts: {after: 1s}}, {caller: a, expect: {agent: desk}}]",
-        "what the agent says is over after 0.9s, so nothing is interrupted",
+        "the agent has finished speaking after 0.9s, so nothing is interrupted",
     ),
     (
         "steps: [{caller: Hello?}, {interrupts: {after: 1s}, expect: {agent: desk}}]",
-        "the agent says nothing just now that could be interrupted",
+        "the agent is not saying anything that could be interrupted",
     ),
 ]
 

@@ -381,7 +381,7 @@ CANNOT = {
         'POST https://api.maple.example/save is sent for "save", which has neither a reply nor an example'
     ),
     "steps: [{model_calls: {find_slots: {}}, replies: {find_slots: [timeout]}, expect: {says: []}}]": (
-        'attempt 2 of "find_slots" is made, and its replies are for 1 of them'
+        'this is attempt 2 of "find_slots", which has replies for only 1'
     ),
     "steps: [{caller_hangs_up: true}, {caller: Hello?, expect: {says: []}}]": (
         'this step is never reached: the call has ended ("caller_hung_up")'

@@ -139,7 +139,7 @@ def _item_added(memory: Memory, received: JsonObject) -> tuple[ConversationEvent
     item, placed = received["item"], _placed(received)
     memory.items.place(placed.item_id)
     if placed == memory.committed:
-        return ()  # Said twice of every turn of the caller, and written and handled once.
+        return ()  # Reported twice for each turn of the caller, and handled once.
     match item.get("type"):
         case "function_call_output":
             return _output_taken(item, placed)

@@ -1,4 +1,4 @@
-"""The names of the API's models and voices, and the fields that a model accepts. Asks no network.
+"""The names of the API's models and voices, and the fields that a model accepts. Uses no network.
 
 From the types of the `openai` package (3.54: `CallAcceptParams`, `RealtimeAudioConfigOutput`,
 `AudioTranscription`). New ones may be missing here, so a check of a name warns and does not refuse.

@@ -151,7 +151,7 @@ def _call_made(reply: HttpReply, code: str, detail: str) -> AnswerReplied:
         path = ""
     api_call_id = unquote(path.rpartition("/")[2])
     if not _is_id(api_call_id):
-        missing = "the voice API made a call and did not say its id"
+        missing = "the voice API created a call and did not return its id"
         return AnswerReplied(decided=Decided.REFUSED, detail=missing)
     sdp = reply.body.decode("utf-8", "replace")
     return AnswerReplied(decided=Decided.DONE, api_call_id=api_call_id, sdp=sdp)

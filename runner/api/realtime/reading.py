@@ -101,7 +101,7 @@ class Reader(Memory):
 def _type_at_head(frame: bytes) -> bytes | None:
     """The type of an event that begins with it, or nearly; None for others."""
     if frame.startswith(_BEGINS_WITH_TYPE):
-        # As the API writes it; what is no type has not the name of one.
+        # As the API writes it; anything that is not a type matches no name.
         return frame[len(_BEGINS_WITH_TYPE) : frame.find(b'"', len(_BEGINS_WITH_TYPE))]
     head = _TYPE_AT_HEAD.match(frame)
     return None if head is None else head[1]

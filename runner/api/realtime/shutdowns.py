@@ -1,4 +1,4 @@
-"""Models whose shutdown is announced: the day, and what to use instead. Asks no clock.
+"""Models whose shutdown is announced: the day, and what to use instead. Reads no clock.
 
 From the API's page of deprecations, as the `openai` package (3.54) repeats it in its types. The page names
 the days; the replacements are the models of the same kind that are not on it.

@@ -30,7 +30,7 @@ class _NoStrictFormError(Exception):
 def strict_form(schema: JsonObject) -> JsonObject | None:
     """The schema in the strict form, or None when it has none."""
     if "anyOf" in schema:
-        return None  # the root must be an object and no choice
+        return None  # the root must be an object, not a choice
     try:
         return _strict(schema, may_omit=True)
     except _NoStrictFormError:

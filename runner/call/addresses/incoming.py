@@ -64,7 +64,7 @@ def incoming_call(ringing: Ringing, routing: RoutingSettings) -> IncomingCall:
 
 
 def _from_browser(ringing: Ringing, origin: WebRtcOrigin) -> IncomingCall:
-    """Nobody has a number: the caller is the token's subject, the called party the requested agent."""
+    """There are no numbers: the caller is the token's subject, the called party the requested agent."""
     return IncomingCall(
         id=ringing.call_id,
         caller=_on_the_web(origin.subject),

@@ -1,7 +1,7 @@
 """Decides how many jobs a process takes, and of which receivers: those that hang never keep it entirely busy.
 
-A receiver gets its share of hands as long as half of all hands are free, and one hand after that. So a burst
-to one receiver is delivered sixteen at a time, four receivers that hang take no more than half of all hands,
+A receiver gets its share of slots as long as half of all slots are free, and one slot after that. So a burst
+to one receiver is delivered sixteen at a time, four receivers that hang take no more than half of all slots,
 and it takes some seventy of them until a healthy one has to wait.
 """
 

@@ -94,7 +94,7 @@ def _job(
 
 
 class UnreadableJobError(Exception):
-    """What a job needs is not what this version writes: somebody has changed its row, or another version has
+    """The data of a job is not in this version's form: somebody has changed its row, or another version has
     written it."""
 
 

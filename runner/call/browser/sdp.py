@@ -124,7 +124,7 @@ def audio_offer(body: bytes, *, with_data_channel: bool = False) -> AudioOffer:
     if audio[0].port == "0":
         raise OfferRefusedError("the offer's audio section is refused by its own port 0")
     if not audio[0].port.isdecimal() or "RTP" not in audio[0].protocol.split("/"):
-        message = 'the offer\'s audio is not RTP; its line is such as "m=audio 9 RTP/SAVPF 111"'
+        message = 'the offer\'s audio is not RTP; a valid line is such as "m=audio 9 RTP/SAVPF 111"'
         raise OfferRefusedError(message)
     if with_data_channel:
         return AudioOffer(_text(session, sections), has_data_channel=True)
@@ -150,7 +150,7 @@ def _parsed(text: str) -> tuple[tuple[str, ...], list[_Section]]:
     lines = text.split("\n")
     if _LINES.fullmatch(text) is None:
         number = next(number for number, line in enumerate(lines, start=1) if not _LINES.fullmatch(line))
-        raise OfferRefusedError(f'line {number} is not SDP; a line is such as "v=0"')
+        raise OfferRefusedError(f'line {number} is not SDP; a valid line is such as "v=0"')
     if lines[0] != "v=0":
         raise OfferRefusedError('the first line of SDP is "v=0"')
     starts = [number for number, line in enumerate(lines) if line.startswith("m=")]

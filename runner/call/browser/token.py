@@ -64,7 +64,7 @@ def read_token(text: str, secret: str, now: Instant, *, for_live_call: bool = Fa
 
 def _claims(text: str, secret: str) -> Mapping[str, Json]:
     if not secret:
-        raise TokenRefusedError("token_signature", "nobody has a secret to sign tokens with")
+        raise TokenRefusedError("token_signature", "no secret is configured, so no token is valid")
     if not text:
         raise TokenRefusedError("token_missing", "there is no token; send it as a bearer token")
     if len(text) > MOST_CHARS:
@@ -126,7 +126,7 @@ def _variables(claims: Mapping[str, Json]) -> Mapping[str, Json]:
 
 def _agents(claims: Mapping[str, Json]) -> tuple[str, ...]:
     if "agent" in claims and "agents" in claims:
-        raise TokenRefusedError("token_claims", 'the token has "agent" and "agents"; one of them is right')
+        raise TokenRefusedError("token_claims", 'the token has "agent" and "agents"; keep one of them')
     named = claims["agents"] if "agents" in claims else [claims.get("agent")]
     if not isinstance(named, list) or not named or not all(isinstance(each, str) and each for each in named):
         raise TokenRefusedError("token_claims", 'the token names no agent in "agent" or "agents"')

@@ -1,6 +1,6 @@
 """Masks what a record may not hold: numbers and addresses by their form, values by the paths to them.
 
-Searched is everything that was said, and arguments, errors and faults:
+Everything that was said is searched, and so are arguments, errors and faults:
 
 - `payment_card`, `ssn`, `phone`, `email`: by form; see `runner.call.records.sensitive_spans`. Caller and
   dialled number of the call itself stay: a record must say who called whom.

@@ -1,4 +1,4 @@
-"""Decides which agent answers a call. Asks no clock and sends nothing.
+"""Decides which agent answers a call. Reads no clock and sends nothing.
 
 The highest priority wins, then the most specific route: `to` is compared before `from`, `from` before
 headers, those before `during`, then `transport`, and a smaller `share` before a larger one. What still ties

@@ -1,7 +1,7 @@
 """The filters and tests that templates may use. Each works on data alone, in bounded time and space.
 
-Jinja's own are used where they are safe. Left out are those that reach objects (`attr`), make HTML (`escape`,
-`xmlattr`, …), are not repeatable (`random`), or are useless without those.
+Jinja's own are used where they are safe. Those that reach objects (`attr`), make HTML (`escape`,
+`xmlattr`, …), are not repeatable (`random`), or are useless without those are left out.
 """
 
 import json
@@ -75,7 +75,7 @@ def plain(value: Any) -> Json:
         return {text(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple, range, Iterator)):
         return [plain(entry) for entry in value]
-    raise TemplateFailure("the expression gives no data")
+    raise TemplateFailure("the value of the expression is not data")
 
 
 def to_json(value: Any) -> str:
@@ -161,7 +161,7 @@ def indent(value: Any, width: int = 4, first: bool = False, blank: bool = False)
 
 def _width(width: int) -> int:
     if width > MAX_WIDTH:
-        raise TemplateFailure(f"a width of {width} is too much, at most {MAX_WIDTH}")
+        raise TemplateFailure(f"a width of {width} is too large, at most {MAX_WIDTH}")
     return width
 
 

@@ -21,12 +21,15 @@ _UNSUPPORTED = re.compile(r'unsupported operand type\(s\) for (\S+?)(?: or \S+)?
 _CONCATENATED = re.compile(r'can only concatenate (\w+) \(not "(\w+)"\) to \w+')
 _COMPARED = re.compile(r'"(\S+)" not supported between instances of "(\w+)" and "(\w+)"')
 _OF_ONE_KIND = (
-    (re.compile(r"type (?P<kind>\w+) doesn't define __(?P<what>\w+)__ method"), '"{what}" is not for {kind}'),
+    (
+        re.compile(r"type (?P<kind>\w+) doesn't define __(?P<what>\w+)__ method"),
+        '"{what}" does not work on {kind}',
+    ),
     (
         re.compile(r'bad operand type for (?:unary )?(?P<what>\w+|[-+])(?:\(\))?: "(?P<kind>\w+)"'),
-        '"{what}" is not for {kind}',
+        '"{what}" does not work on {kind}',
     ),
-    (re.compile(r'argument of type "(?P<kind>\w+)" is not iterable'), '"in" does not search {kind}'),
+    (re.compile(r'argument of type "(?P<kind>\w+)" is not iterable'), '"in" cannot search {kind}'),
     (re.compile(r'"(?P<kind>\w+)" object is not iterable'), "a list is needed here, not {kind}"),
     (
         re.compile(r'"(?P<kind>\w+)" object cannot be interpreted as an integer'),
@@ -57,13 +60,13 @@ def _in_words(text: str) -> str:
     if found := _MISSING.fullmatch(text):
         return f'the filter "{found.group(1)}" needs {found.group(2)} as well'
     if found := _TOO_MANY.fullmatch(text):
-        return f'the filter "{found.group(1)}" is given more than it takes'
+        return f'the filter "{found.group(1)}" has too many arguments'
     if found := _CONCATENATED.fullmatch(text):
-        return f'"+" does not add {_kinds(*found.groups())}; "~" joins texts'
+        return f'"+" cannot add {_kinds(*found.groups())}; "~" joins texts'
     if found := _UNSUPPORTED.fullmatch(text):
-        return f'"{found.group(1)}" is not for {_kinds(*found.groups()[1:])}'
+        return f'"{found.group(1)}" does not work on {_kinds(*found.groups()[1:])}'
     if found := _COMPARED.fullmatch(text):
-        return f'"{found.group(1)}" does not compare {_kinds(*found.groups()[1:])}'
+        return f'"{found.group(1)}" cannot compare {_kinds(*found.groups()[1:])}'
     for pattern, reason in _OF_ONE_KIND:
         if found := pattern.fullmatch(text):
             groups = found.groupdict()

@@ -58,11 +58,11 @@ def check_syntax(tree: nodes.Node) -> int:
 
 def _fault(node: nodes.Node) -> str | None:
     if isinstance(node, nodes.Stmt) and not isinstance(node, _STATEMENTS):
-        return f'"{_tag(node)}" is not for templates; there are "if", "for", "set" and "raw"'
+        return f'"{_tag(node)}" is not supported in templates; use "if", "for", "set" or "raw"'
     if isinstance(node, nodes.For) and node.recursive:
-        return '"recursive" is not for templates'
+        return '"recursive" is not supported in templates'
     if isinstance(node, nodes.Name) and node.ctx == "store" and node.name == "loop":
-        return '"loop" is what Jinja tells a loop about itself; choose another name'
+        return '"loop" is reserved for the loop itself; choose another name'
     if isinstance(node, nodes.NSRef):
         return f'"{node.name}.{node.attr}" cannot be set; only a plain name can'
     if isinstance(node, nodes.Call) and not (isinstance(node.node, nodes.Name) and node.node.name == "range"):

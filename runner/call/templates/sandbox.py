@@ -73,7 +73,7 @@ def _each(context: Context, value: Any, weight: int) -> list[Any]:
     assert isinstance(context, Names)  # noqa: S101 - for the type checker
     context.steps_left -= len(value)
     if context.steps_left < 0:
-        raise TemplateFailure(f"the loops go round more than {MAX_STEPS} times")
+        raise TemplateFailure(f"the loops run more than {MAX_STEPS} times")
     context.work.spend(len(value) * weight)
     return [NULL if entry is None else entry for entry in value]
 
@@ -232,7 +232,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         if operator == "+":
             return _sum(context, left, right)
         if not isinstance(left, (int, float, Null)) or not isinstance(right, (int, float, Null)):
-            raise TemplateFailure(f'"{operator}" is for numbers')
+            raise TemplateFailure(f'"{operator}" works on numbers only')
         if isinstance(left, int) and isinstance(right, int):
             bits = left.bit_length()
             made = {"*": bits + right.bit_length(), "**": bits * abs(right), "%": bits}[operator]

@@ -62,11 +62,11 @@ def as_template_error(error: TemplateSyntaxError, source: str) -> TemplateError:
     tag = _UNKNOWN_TAG.search(error.message or "")
     if tag is not None:
         return TemplateError(
-            f'"{tag.group(1)}" is not for templates; there are "if", "for", "set" and "raw"', line, column
+            f'"{tag.group(1)}" is not supported in templates; use "if", "for", "set" or "raw"', line, column
         )
     message = _in_our_words(error)
     if (early := _EARLY.fullmatch(message)) is not None:
-        message = f'the expression is not complete: something is missing before "{early[1]}"'
+        message = f'the expression is incomplete: something is missing before "{early[1]}"'
         return TemplateError(message, line, column)
     if message == 'unexpected "}"' and opening != -1:
         mark = text[opening : opening + 2]

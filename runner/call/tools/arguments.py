@@ -35,7 +35,7 @@ def check_arguments(tool: Tool, text: str) -> Arguments | str:
     properties = tool.parameters.get("properties")
     declared = properties if isinstance(properties, Mapping) else {}
     if len(text) > MAX_CHARS:
-        return f"the arguments are {len(text)} characters long, at most {MAX_CHARS} are taken"
+        return f"the arguments are {len(text)} characters long, at most {MAX_CHARS} are accepted"
     try:
         # No text at all means no arguments.
         given = read_json(text) if text.strip() else None

@@ -106,7 +106,7 @@ def read_token(reply: HttpReply, now: Instant) -> Token | NoToken:
         return _refused('the token endpoint\'s reply has no "access_token" that could be sent')
     # RFC 6749, 5.1 requires a type; those who leave it out mean this one.
     if str(answer.get("token_type") or "bearer").lower() != "bearer":
-        return _refused('the token endpoint gives tokens that are not of the type "Bearer"')
+        return _refused('the token endpoint issues tokens that are not of the type "Bearer"')
     life_s = _seconds(answer.get("expires_in"))
     if life_s is None:
         return Token(value=value)

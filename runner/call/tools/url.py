@@ -1,9 +1,9 @@
 """Builds URLs from templates. A value fills its place and nothing more.
 
 Every value is percent-encoded as a whole (RFC 3986, 2.3: only letters, digits and `-._~` stay), so that it
-brings no `/`, `?`, `#`, `@` or `:` of its own. Scheme, host and port are written out. Refused is what
-encoding cannot prevent: a path segment that becomes empty, `.` or `..`, since servers take these as
-structure.
+brings no `/`, `?`, `#`, `@` or `:` of its own. Scheme, host and port are written out. What
+encoding cannot prevent is refused: a path segment that becomes empty, `.` or `..`, since servers take these
+as structure.
 """
 
 import re
@@ -87,7 +87,7 @@ def _check_literal_parts(source: str) -> None:
 
 def _check_host(authority: str, *, column: int) -> None:
     if "@" in authority:
-        raise TemplateError('user and password do not belong into a URL; use "auth"', column=column)
+        raise TemplateError('user and password do not belong in a URL; use "auth"', column=column)
     try:
         parts = urlsplit(f"//{authority}")
         sound = bool(parts.hostname) and parts.port != 0

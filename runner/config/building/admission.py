@@ -18,7 +18,7 @@ from runner.model.template import Templated
 LONG_RINGING_S = 5.0
 """Callers give up, and the voice API does not publish how long it lets a call ring."""
 
-_LATE = '"vars.{}" is made of "lookup", which has no value yet'
+_LATE = '"vars.{}" is rendered from "lookup", which has no value yet'
 _NOT_YET = '"lookup" has no value yet in its own request'
 
 

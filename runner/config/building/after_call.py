@@ -68,7 +68,7 @@ def build_outcome(node: Node | None, record: Node | None, problems: Problems) ->
         return None
     transcript = record.get("transcript") if record is not None else None
     if transcript is not None and transcript.value is False:
-        message = '"outcome" is never asked: it reads the transcript, and "transcript" is false'
+        message = '"outcome" never has a result: it needs the transcript, and "transcript" is false'
         problems.warning(transcript.place, "never-reached", message)
     return OutcomeQuestion(model=model.text, schema=schema.data())
 
@@ -88,7 +88,7 @@ def _delivery(entry: Node, http: Node, scope: Scope, problems: Problems) -> Http
     if sign is not None and inner_sign is not None:
         problems.error(http.key_place("sign"), "one-of", 'the delivery is signed twice; keep one "sign"')
     if http.get("retries") is not None:
-        message = 'a delivery is tried until it is accepted, for 72 hours; leave "retries" out'
+        message = 'a delivery is retried for up to 72 hours in any case; leave "retries" out'
         problems.error(http.key_place("retries"), "refused-key", message)
     if sign is not None:
         values = {**dict(http.items()), "sign": sign}

@@ -37,7 +37,7 @@ _FILE_MARK = re.compile(r"^(@|file:(//)?)?(\./)?")
 """The prefix of a file's path in other tools."""
 _PATH = re.compile(r"[\w./-]+\.(md|txt|text|markdown|prompt|jinja|jinja2|j2|ya?ml)")
 _LATER = '"vars.{0}" has no value yet, since "{0}" stands below; move it above this line'
-_ITSELF = '"vars.{}" cannot be made of itself'
+_ITSELF = '"vars.{}" cannot refer to itself'
 
 if TYPE_CHECKING:
     from runner.config.openapi.document import ApiDocument
@@ -79,7 +79,7 @@ class AgentBuilder:
             secrets=shared.secrets,
             vars={**dict.fromkeys(self._tools.sets()), **self._brought, **declared}
             if variables is None or isinstance(variables.value, Mapping)
-            else None,  # What is no mapping was meant to hold whatever templates name.
+            else None,  # Anything but a mapping was meant to hold whatever templates name.
             has_lookup=lookup is not None,
             lookup_keys=frozenset(key for key, _ in default.items()) if default is not None else frozenset(),
         )
@@ -211,7 +211,7 @@ class AgentBuilder:
             path = self._is_path(node)
             if path is not None:
                 right = f"write {{file: {path}}}"
-                message = f"the instructions are a path, and not what the file holds; {right}"
+                message = f"the instructions are a path, not the content of the file; {right}"
                 self._problems.error(node.place, "file", message)
             return self._text(node)
         source = self._directory.referenced_text(file)

@@ -18,8 +18,8 @@ def browser(runner: Checked, problems: Problems) -> Browser | None:
     for origin in named:
         if not is_origin(origin.text):
             message = (
-                f'"{origin.text}" is not the origin of a page; write scheme and host, and a port where it is '
-                "not the scheme's own, such as https://www.maple.example"
+                f'"{origin.text}" is not the origin of a page; write scheme and host, and the port unless it '
+                "is the scheme's default, such as https://www.maple.example"
             )
             problems.error(origin.place, "value", message)
     return Browser(

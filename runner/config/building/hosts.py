@@ -25,7 +25,7 @@ def environment_hosts(environment: Node | None, problems: Problems) -> Hosts:
             urls_by_host[_plain(name)] = address.text.rstrip("/")
         elif isinstance(address.value, str | int | float):  # the schema refuses anything else
             message = (
-                f'"{address.text}" is not an address that stands for a host; write scheme, host and port, '
+                f'"{address.text}" cannot replace a host; write scheme, host and port, '
                 "such as https://staging.maple.example:8443"
             )
             problems.error(address.place, "url", message)

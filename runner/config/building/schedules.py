@@ -126,7 +126,7 @@ def _closed_days(node: Node, problems: Problems) -> Closed | None:
             return YearlyClosedDays(_day_of_year(first_text), _day_of_year(last_text or first_text))
         first, last = date.fromisoformat(first_text), date.fromisoformat(last_text or first_text)
     except ValueError:
-        problems.error(node.place, "date", f'"{node.text}" is not in the calendar')
+        problems.error(node.place, "date", f'"{node.text}" is not a valid date')
         return None
     if last < first:
         problems.error(node.place, "date", f'"{node.text}" ends before it begins')

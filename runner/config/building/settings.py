@@ -76,7 +76,7 @@ def admin(runner: Checked, public_port: int, problems: Problems) -> Admin | None
         assert place is not None  # noqa: S101 - server.admin is there
         message = (
             f"webhooks arrive at port {here} too, which is public; give the admin API another port,"
-            " that only the people reach who may see calls"
+            " which only those who may see calls can reach"
         )
         problems.warning(place.place, "same-port", message)
     return Admin(
@@ -96,7 +96,7 @@ def _token(node: Node) -> AdminToken:
 
 def _admin_address(node: Node, problems: Problems) -> str:
     if not is_base_url(node.text) or urlsplit(node.text).path not in {"", "/"}:
-        message = f'"{node.text}" is not an address of a runner; write one such as http://10.0.0.7:8081'
+        message = f'"{node.text}" is not the address of a runner; write one such as http://10.0.0.7:8081'
         problems.error(node.place, "value", message)
     return node.text.rstrip("/")
 
@@ -158,6 +158,6 @@ def is_base_url(text: str) -> bool:
 
 def _base_url(node: Node, problems: Problems) -> str:
     if not is_base_url(node.text):
-        message = f'"{node.text}" is not an address of an API; write one such as {BASE_URL}'
+        message = f'"{node.text}" is not the address of an API; write one such as {BASE_URL}'
         problems.error(node.place, "value", message)
     return node.text.rstrip("/")

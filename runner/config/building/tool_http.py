@@ -157,17 +157,17 @@ class _Builder:
 
     def _header_fault(self, name: str, seen: set[str]) -> str | None:
         if name in seen:
-            return "stands here twice; header names are the same in any case"
+            return "is here twice; header names are case-insensitive"
         if name in OURS:
             return "is sent with every request; leave it out"
         if name in CONNECTION:
             return "belongs to the connection; leave it out"
         if name in _SIGNED and self._node.get("sign") is not None:
-            return 'is made by "sign"; leave it out'
+            return 'is set by "sign"; leave it out'
         if name == "authorization" and any(
             self._node.find("auth", kind) for kind in ("bearer", "basic", "oauth2")
         ):
-            return 'is made by "auth"; keep one of them'
+            return 'is set by "auth"; keep one of them'
         return None
 
     def auth(self) -> Auth | None:

@@ -39,7 +39,7 @@ def check_names(agent: Node, problems: Problems) -> None:
         for key in ("reasoning", "parallel_tool_calls"):
             if session.get(key) is not None:
                 message = (
-                    f'"{model.text}" does not take "{key}", as only reasoning models do; '
+                    f'"{model.text}" does not accept "{key}", as only reasoning models do; '
                     f'leave it out, or use "{models.SPEECH}"'
                 )
                 problems.warning(session.key_place(key), "unknown-model", message)
@@ -84,7 +84,7 @@ def _check_transcription(node: Node | None, problems: Problems) -> None:
     for field, takers in models.TRANSCRIPTION_FIELDS.items():
         if node.get(field) is not None and model.text not in takers:
             right = f"leave it out, or use {one_of(takers)}"
-            message = f'"{model.text}" does not take "{field}"; {right}'
+            message = f'"{model.text}" does not accept "{field}"; {right}'
             problems.warning(node.key_place(field), "unknown-model", message)
 
 

@@ -147,7 +147,7 @@ class Walk:
             elif others is False:
                 meant = self._unknown(node, key, schema)
                 if meant is not None and meant not in values and isinstance(value.value, dict | tuple):
-                    # Read as what it was meant to be, so that nothing is told that follows from the slip.
+                    # Read as the key that was meant, so that the typo causes no further problems.
                     meants[meant] = node.key_places[key]
                     checked[meant] = self._entry(node, value, self._resolved(properties[meant]), meant)
             else:
@@ -204,9 +204,9 @@ class Walk:
             self._values.error(node.key_place(key), "value", f'the key is "{key}"; {right(schema)}', schema)
 
     def _unknown(self, node: Node, key: str, schema: JsonObject) -> str | None:
-        """Note an unknown key. The result: the known one that it is told to be a slip for."""
+        """Note an unknown key; returns the known key that the message suggests instead."""
         if key not in node.key_places:
-            return None  # It came by a merge key, which is told by itself.
+            return None  # It came from a merge key, which has a problem of its own.
         hint = self._schemas.instead_of(key, schema, self._above) if self._gives_hints else ""
         self._values.error(node.key_place(key), "unknown-key", f'unknown key "{key}"{hint}', schema)
         return next((known for known in schema["properties"] if hint == f'; did you mean "{known}"?'), None)

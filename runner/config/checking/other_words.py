@@ -1,4 +1,4 @@
-"""The words of other products for our keys: who comes from one writes its words first."""
+"""The words of other products for our keys: people who come from one write its words first."""
 
 from collections.abc import Collection, Mapping
 
@@ -74,7 +74,7 @@ _NO_SUCH: Mapping[str, str] = {
     "log_level log_format": "it is an option: phone-agents run --log-level debug --log-format json",
     "version api_version kind metadata": "leave it out: a file needs no version and no metadata",
 }
-"""What others have and we have not, with what to do instead."""
+"""Keys that other products have and this language does not, with what to do instead."""
 _OURS: dict[str, list[str]] = {}
 for _key, _words in _WORDS.items():
     for _word in _words.split():
@@ -84,13 +84,13 @@ _ADVICE = {word.replace("_", ""): advice for words, advice in _NO_SUCH.items() f
 
 
 def our_word(word: str, known: Collection[str]) -> str | None:
-    """The known key that another product calls so, whatever its case and separators."""
+    """The known key for another product's word, whatever its case and separators."""
     ours = _OURS.get(_plain(word), ())
     return next((key for key in ours if key in known), None)
 
 
 def no_such(word: str) -> str:
-    """What to do without a key that other products have and this one has not; empty of any other."""
+    """What to do without a key that only other products have; empty for any other key."""
     advice = _ADVICE.get(_plain(word))
     return f"; {advice}" if advice else ""
 

@@ -82,7 +82,7 @@ def _highest(key: str, schema: JsonObject, flat: Flat) -> list[KeyPlace]:
 
 
 def _in_parameters(key: str, known: Sequence[str]) -> str:
-    """For what a JSON Schema has and a tool has not."""
+    """For keys of a JSON Schema that a tool does not have."""
     is_in_schema = key in ("properties", "required") and "parameters" in known
     return '; it belongs inside of "parameters", beside "type: object"' if is_in_schema else ""
 
@@ -93,7 +93,7 @@ def _belongs(key: str, places: Sequence[KeyPlace]) -> str:
 
 
 def _in_our_words(word: str, schema: JsonObject, flat: Flat) -> str:
-    """Where below this mapping the key is that another product calls so."""
+    """Where below this mapping our key for another product's word is."""
     for level in places_below(schema, flat):
         found = [(place, ours) for place in level if (ours := our_word(word, place.keys))]
         if found:
@@ -190,7 +190,7 @@ def _is_open(place: KeyPlace, above: Sequence[tuple[str, JsonObject]], flat: Fla
 
 
 def _in_words_of(word: str, others: Sequence[OtherFile]) -> str:
-    """The key of another kind of file that another product calls so."""
+    """The key of another kind of file for another product's word."""
     for file in others:
         if (ours := our_word(word, known_keys(file.schema, file.flat))) is not None:
             return f'; did you mean "{ours}", in {file.name}?'

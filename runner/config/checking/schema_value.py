@@ -51,7 +51,7 @@ class ValueCheck:
             return
         if not allowed:
             self.error(
-                node.place, "refused-key", f"{subject(name)} has no place here; {right(schema)}", schema
+                node.place, "refused-key", f"{subject(name)} does not belong here; {right(schema)}", schema
             )
             return
         near = nearest(node.text, [value for value in allowed if isinstance(value, str)])
@@ -64,7 +64,7 @@ class ValueCheck:
             self.error(
                 node.place,
                 "value",
-                f"{subject(name)} has {len(value)} characters; {schema['maxLength']} are the most",
+                f"{subject(name)} has {len(value)} characters, at most {schema['maxLength']} are allowed",
                 schema,
             )
         elif "pattern" in schema and not pattern(schema["pattern"]).search(value):

@@ -54,15 +54,15 @@ def check_shared(
     """
     agents = list(agents)
     tools = {entry.text for agent in agents for entry in _entries(agent.get("tools"))}
-    right = 'is not an agent\'s; name it under "tools" of an agent, or leave it out'
+    right = 'is not used by any agent; name it under "tools" of an agent, or leave it out'
     _warn(runner.get("tools"), tools, "tool", right, problems)
     secrets = secrets_named(_COMMENT.sub("", text) for text in sources.values())
-    right = "is in no template; write {{{{ secrets.{} }}}} where it is needed, or leave it out"
+    right = "is not used in any template; write {{{{ secrets.{} }}}} where it is needed, or leave it out"
     _warn(runner.get("secrets"), secrets, "secret", right, problems)
     rules = [entry for agent in agents for entry in _entries(agent.get("routes"))]
     rules += [entry for node in _in_each(runner) for entry in _entries(node.find("routing", "reject"))]
     schedules = {during.text for rule in rules if (during := rule.get("during")) is not None}
-    right = 'is used by no route; write "during: {}" in one, or leave it out'
+    right = 'is not used by any route; write "during: {}" in one, or leave it out'
     _warn(runner.get("schedules"), schedules, "schedule", right, problems)
 
 

@@ -46,7 +46,9 @@ def _written(requirement: DocumentPart, root: DocumentPart, library: Library) ->
     names = [name for name, _ in requirement.items()]
     if len(names) > 1:
         together = " and ".join(f'"{name}"' for name in names)
-        raise UnfitError(requirement, f'it needs {together} together, and "auth" is one; write it as "http"')
+        raise UnfitError(
+            requirement, f'it needs {together} together, and "auth" takes only one; write an "http" tool'
+        )
     if not names:
         return ""
     components = root.get("components")
@@ -70,7 +72,7 @@ def _of_scheme(scheme: DocumentPart, scopes: DocumentPart, name: str) -> str:
     if kind == "oauth2":
         return _of_oauth2(scheme, scopes)
     what = f"{kind} in {scheme.text('in')}" if kind == "apiKey" else f"{kind} {how}".strip()
-    raise UnfitError(scheme, f'"{name}" is {what or "of no type"}, which "auth" does not know')
+    raise UnfitError(scheme, f'"{name}" is {what or "of no type"}, which "auth" does not support')
 
 
 def _of_oauth2(scheme: DocumentPart, scopes: DocumentPart) -> str:

@@ -156,7 +156,7 @@ def _without_files(schema: Json, media: DocumentPart, library: Library) -> Json:
         return schema
     for name in schema.get("required", ()):
         if name in files:
-            raise UnfitError(files[name], f'the field "{name}" is a file, and tools send none')
+            raise UnfitError(files[name], f'the field "{name}" is a file, and tools send no files')
     kept = {name: inner for name, inner in schema["properties"].items() if name not in files}
     return {**schema, "properties": kept}
 

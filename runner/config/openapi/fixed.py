@@ -18,7 +18,7 @@ from runner.model.values import Json, JsonObject
 
 _RULE = "openapi"
 _WHOLE = re.compile(r"(?s)\s*\{\{[-+]?(.*?)[-+]?\}\}\s*")
-_NOT_OF_THE_MODEL = "a fixed argument is not made of the model's"
+_NOT_OF_THE_MODEL = "a fixed value cannot name the model's arguments"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -303,5 +303,5 @@ def _server_url(server: DocumentPart) -> str:
 
 def _literal(part: DocumentPart, text: str) -> str:
     if "{" in text or "}" in text:
-        raise UnfitError(part, f'"{text}" has a brace without its other half')
+        raise UnfitError(part, f'"{text}" has an unmatched brace')
     return text

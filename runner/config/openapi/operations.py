@@ -182,7 +182,7 @@ def _is_openapi(document: ApiDocument, problems: Problems) -> bool:
             document.place(()), _RULE, 'this is not an OpenAPI document; it has no "openapi: 3.1.0"'
         )
     else:
-        message = f'"openapi" is "{version}"; documents of 3.0 and 3.1 are read'
+        message = f'"openapi" is "{version}"; only 3.0 and 3.1 are supported'
         problems.error(document.place(("openapi",)), _RULE, message)
     return False
 
@@ -237,7 +237,7 @@ class _Operations:
             message = f'"{node.text}" is the id of several operations; write {addresses}'
             problems.error(node.place, "unknown-operation", message)
         elif matches[0].method in OTHER_METHODS:
-            message = f'"{node.text}" is asked with {matches[0].method.upper()}; tools ask with {_METHODS}'
+            message = f'"{node.text}" has the method {matches[0].method.upper()}; tools send {_METHODS}'
             problems.error(node.place, "unknown-operation", message)
         else:
             return matches[0]

@@ -71,7 +71,7 @@ def read_parameter(
     if place == "header" and name.lower() in _NOT_SENT:
         return None
     if place == "cookie":
-        raise UnfitError(part, f'the parameter "{name}" travels in a cookie, and tools send none')
+        raise UnfitError(part, f'the parameter "{name}" travels in a cookie, and tools send no cookies')
     if place == "header" and not _HEADER_NAME.fullmatch(name):
         raise UnfitError(part, f"the parameter {json.dumps(name)} has characters that no header's name has")
     if place not in _PLACES:
@@ -155,7 +155,7 @@ def _template(
     style = part.text("style") or "simple"
     if style not in _BEFORE or (place == "header" and style != "simple"):
         raise UnfitError(
-            part, f'the parameter "{name}" has the style "{style}", which a {place} does not know'
+            part, f'the parameter "{name}" has the style "{style}", which a {place} does not allow'
         )
     before = _BEFORE[style].format(name)
     if expression is None:
@@ -183,10 +183,14 @@ def _query_style(
     explode = part.value.get("explode")
     known_style = _STYLES.get((style, explode is True if isinstance(explode, bool) else style == "form"))
     if known_style is None:
-        raise UnfitError(part, f'the parameter "{name}" has the style "{style}", which a query does not know')
+        raise UnfitError(
+            part, f'the parameter "{name}" has the style "{style}", which a query does not allow'
+        )
     if kinds(schema, maker.definitions) == {ValueKind.SCALAR}:
         return None
     if known_style is not Style.BRACKETS and holds_objects(schema, maker.definitions):
-        message = f'the parameter "{name}" holds objects inside, which a query in the style "{style}" cannot'
+        message = (
+            f'the parameter "{name}" has objects inside, which the style "{style}" cannot express in a query'
+        )
         raise UnfitError(part, message)
     return known_style

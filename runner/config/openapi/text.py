@@ -130,7 +130,7 @@ def _scalar(event: Any) -> Json:
 
 
 def composed(text: str) -> yaml.Node:
-    """The document's nodes with their marks. YAML knows no halves of surrogate pairs, which JSON writes."""
+    """The document's nodes with their marks. YAML has no halves of surrogate pairs, which JSON writes."""
     with _no_collection():
         try:
             found: yaml.Node | None = yaml.compose(_SURROGATE.sub(_SPACE, text), Loader=_PARSER)

@@ -113,7 +113,9 @@ class _Trouble:
         if "quoted scalar" not in self.context:
             return None
         if "Unicode" in self.problem:
-            return self._at_begin("an escape in this text names no character; write the character itself")
+            return self._at_begin(
+                "an escape in this text is not a valid character; write the character itself"
+            )
         if "escape" in self.problem or "hex" in self.problem:
             column = self.text.rfind("\\", 0, self.mark.column + 1)
             return self._here(

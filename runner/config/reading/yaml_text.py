@@ -176,7 +176,7 @@ class _Composer:
         text: str = event.value
         if _SURROGATE.search(text):
             raise self._mistake(
-                event, "an escape in this text names no character; write the character itself"
+                event, "an escape in this text is not a valid character; write the character itself"
             )
         is_plain = event.implicit[0]
         if event.style:

@@ -130,7 +130,7 @@ class _Builder:
         try:
             return datetime.fromisoformat(node.text).timestamp()
         except ValueError:
-            message = f'"{node.text}" is not a moment of the calendar'
+            message = f'"{node.text}" is not a valid date and time'
             self._problems.error(node.place, "value", message)
             return NOON
 
@@ -139,13 +139,13 @@ class _Builder:
         is_from_browser = transport is not None and transport.text == Transport.WEBRTC.value
         brought = next((key for key in _OF_BROWSERS if call.get(key) is not None), None)
         if transport is None and brought is not None and call.get("to") is None:
-            message = f'"{brought}" is of a call from a browser; write "transport: webrtc" beside it'
+            message = f'"{brought}" belongs to a call from a browser; write "transport: webrtc" beside it'
             self._problems.error(call.key_place(brought), "missing-key", message)
             return SipOrigin()
         theirs, others = (_OF_BROWSERS, _OF_TELEPHONES) if is_from_browser else (_OF_TELEPHONES, _OF_BROWSERS)
         for key in others:
             if call.get(key) is not None:
-                message = f'"{key}" does not go with a call over {"webrtc" if is_from_browser else "sip"}; '
+                message = f'"{key}" does not apply to a call over {"webrtc" if is_from_browser else "sip"}; '
                 message += f"such a call has {one_of(theirs)}"
                 self._problems.error(call.key_place(key), "unknown-key", message)
         needed = "sub" if is_from_browser else "to"
@@ -158,7 +158,9 @@ class _Builder:
         if agent is not None:
             self._scope.check_agent(agent.text, agent.place, self._problems)
         if subject is not None and not (len(subject.text) <= MOST_SUBJECT and subject.text.isprintable()):
-            message = f'"sub" is not what a token may have: at most {MOST_SUBJECT} characters, all printable'
+            message = (
+                f'"sub" is not a valid subject of a token; write at most {MOST_SUBJECT} printable characters'
+            )
             self._problems.error(subject.place, "value", message)
         if agent is not None and variables is not None:
             self._check_variables(agent.text, variables)

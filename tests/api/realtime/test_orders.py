@@ -238,7 +238,9 @@ def test_an_offer_is_sent_again_only_where_nobody_can_have_read_it(status: int |
     [
         (
             HttpReply(status=201, body=b"v=0", location="/v1/realtime/calls/rtc_u0_%C3%A9a"),
-            AnswerReplied(decided=Decided.REFUSED, detail="the voice API made a call and did not say its id"),
+            AnswerReplied(
+                decided=Decided.REFUSED, detail="the voice API created a call and did not return its id"
+            ),
         ),
         (
             HttpReply(status=201, body=b"v=0", location="/v1/realtime/calls/rtc_u0_a"),
@@ -250,11 +252,15 @@ def test_an_offer_is_sent_again_only_where_nobody_can_have_read_it(status: int |
         ),
         (
             HttpReply(status=201, body=b"v=0"),
-            AnswerReplied(decided=Decided.REFUSED, detail="the voice API made a call and did not say its id"),
+            AnswerReplied(
+                decided=Decided.REFUSED, detail="the voice API created a call and did not return its id"
+            ),
         ),
         (
             HttpReply(status=201, body=b"v=0", location="http://["),
-            AnswerReplied(decided=Decided.REFUSED, detail="the voice API made a call and did not say its id"),
+            AnswerReplied(
+                decided=Decided.REFUSED, detail="the voice API created a call and did not return its id"
+            ),
         ),
         (
             replied(400, "invalid_offer", message="No data channel."),

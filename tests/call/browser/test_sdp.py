@@ -96,14 +96,14 @@ AUDIO = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"", 'line 1 is not SDP; a line is such as "v=0"'),
+        (b"", 'line 1 is not SDP; a valid line is such as "v=0"'),
         (b"\xff\xfe", "the offer is not UTF-8 text"),
-        (b"hello", 'line 1 is not SDP; a line is such as "v=0"'),
-        (b'{"sdp": "v=0"}', 'line 1 is not SDP; a line is such as "v=0"'),
+        (b"hello", 'line 1 is not SDP; a valid line is such as "v=0"'),
+        (b'{"sdp": "v=0"}', 'line 1 is not SDP; a valid line is such as "v=0"'),
         (b"o=- 1 2 IN IP4 0.0.0.0\r\n", 'the first line of SDP is "v=0"'),
         (b"v=0\r\n", "the offer has 0 audio sections; a call has one"),
         (b"v=0\r\nm=audio 9\r\n", "line 2 has no media, port, protocol and format"),
-        (b"v=0\r\n\r\n", 'line 2 is not SDP; a line is such as "v=0"'),
+        (b"v=0\r\n\r\n", 'line 2 is not SDP; a valid line is such as "v=0"'),
         (
             (AUDIO + AUDIO[5:]).encode(),
             "the offer has 2 audio sections; a call has one",
@@ -111,14 +111,14 @@ AUDIO = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
         ((AUDIO + VIDEO).encode(), 'the offer has a section "video"; a call has audio only'),
         (AUDIO.replace(" 9 ", " 0 ").encode(), "the offer's audio section is refused by its own port 0"),
         (b"v=0\r\n" + b"a=" + b"x" * MOST_BYTES, f"the offer is longer than {MOST_BYTES} bytes"),
-        (b"v=0\r\na=x\0\r\n", 'line 2 is not SDP; a line is such as "v=0"'),
+        (b"v=0\r\na=x\0\r\n", 'line 2 is not SDP; a valid line is such as "v=0"'),
         (
             AUDIO.replace("UDP/TLS/RTP/SAVPF 111", "UDP/DTLS/SCTP webrtc-datachannel").encode(),
-            'the offer\'s audio is not RTP; its line is such as "m=audio 9 RTP/SAVPF 111"',
+            'the offer\'s audio is not RTP; a valid line is such as "m=audio 9 RTP/SAVPF 111"',
         ),
         (
             AUDIO.replace("m=audio 9", "m=audio  9").encode(),
-            'the offer\'s audio is not RTP; its line is such as "m=audio 9 RTP/SAVPF 111"',
+            'the offer\'s audio is not RTP; a valid line is such as "m=audio 9 RTP/SAVPF 111"',
         ),
     ],
 )
@@ -180,8 +180,8 @@ def test_a_section_that_is_gone_is_in_no_group(groups: str, kept: str | None) ->
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ("", 'line 1 is not SDP; a line is such as "v=0"'),
-        ("<html>", 'line 1 is not SDP; a line is such as "v=0"'),
+        ("", 'line 1 is not SDP; a valid line is such as "v=0"'),
+        ("<html>", 'line 1 is not SDP; a valid line is such as "v=0"'),
         ("v=0\r\n", "the answer has the sections []; the offer has one, of audio"),
         (
             f"{ANSWER}{CHANNEL}\n",

@@ -70,7 +70,7 @@ def test_a_token_may_name_several_agents_and_audiences() -> None:
         (
             token(agents=["b"]),
             "token_claims",
-            'the token has "agent" and "agents"; one of them is right',
+            'the token has "agent" and "agents"; keep one of them',
         ),
         (token(vars=[1]), "token_claims", 'the token\'s "vars" is not an object of names and values'),
     ],

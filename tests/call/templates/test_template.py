@@ -95,22 +95,22 @@ def test_a_template_renders(source: str, value: Json) -> None:
     [
         ("{{ args.n / 0 }}", "division by zero"),
         ("{{ args.none + 1 }}", '"none" is null'),
-        ("{{ args.n < 'a' }}", '"<" does not compare a number and text'),
-        ("{{ args.none | round }}", '"round" is not for null'),
-        ("{{ 'x' | abs }}", '"abs" is not for text'),
-        ("{{ -'x' }}", '"-" is not for text'),
-        ("{{ 'x' in args.n }}", '"in" does not search a number'),
+        ("{{ args.n < 'a' }}", '"<" cannot compare a number and text'),
+        ("{{ args.none | round }}", '"round" does not work on null'),
+        ("{{ 'x' | abs }}", '"abs" does not work on text'),
+        ("{{ -'x' }}", '"-" does not work on text'),
+        ("{{ 'x' in args.n }}", '"in" cannot search a number'),
         ("{{ args.n | first }}", "a list is needed here, not a number"),
         ("{{ range('x') }}", "a whole number is needed here, not text"),
         ("{{ {[]: 1} }}", "a list cannot be a key"),
         ("{{ 'x'[0:'y'] }}", "a slice has whole numbers, as in [0:3]"),
-        ("{{ 'x' * 10**9 }}", '"*" is for numbers'),
-        ("{{ '%999d' % 3 }}", '"%" is for numbers'),
-        ("{{ [1] * 10**9 }}", '"*" is for numbers'),
+        ("{{ 'x' * 10**9 }}", '"*" works on numbers only'),
+        ("{{ '%999d' % 3 }}", '"%" works on numbers only'),
+        ("{{ [1] * 10**9 }}", '"*" works on numbers only'),
         ("{{ 2 ** 10_000 }}", "the number is too large"),
         ("{{ range(10**6) | list }}", "the range has more than 10000 entries"),
-        ("{{ 'x' | center(10**9) }}", "a width of 1000000000 is too much, at most 1000"),
-        ("{{ 'x' | indent(10**9) }}", "a width of 1000000000 is too much, at most 1000"),
+        ("{{ 'x' | center(10**9) }}", "a width of 1000000000 is too large, at most 1000"),
+        ("{{ 'x' | indent(10**9) }}", "a width of 1000000000 is too large, at most 1000"),
         ("{{ '%1000000000d' | format(1) }}", "the format is too wide"),
         ("{{ '%*d' | format(10**9, 1) }}", "the format is too wide"),
         ("{{ 1.5 | round(10**9, 'ceil') }}", "cannot round to 1000000000 digits, at most 15"),
@@ -130,11 +130,11 @@ def test_a_template_renders(source: str, value: Json) -> None:
         ("{% for x in args.n %}{% endfor %}", "a loop goes through a list or a mapping"),
         (
             "{% for x in range(999) %}{% for y in range(999) %}{% endfor %}{% endfor %}",
-            "the loops go round more than 10000 times",
+            "the loops run more than 10000 times",
         ),
         ("{{ args.n | items }}", "only a mapping has items"),
-        ("{{ range }}", "the expression gives no data"),
-        ("a {{ range }}", "the expression gives no data"),
+        ("{{ range }}", "the value of the expression is not data"),
+        ("a {{ range }}", "the value of the expression is not data"),
         ("{{ '1e999' | float }}", "inf is not a number that JSON can hold"),
     ],
 )
@@ -209,7 +209,7 @@ def test_loops_over_the_models_data_are_bounded_in_time() -> None:
             'this template cannot be read: unexpected end of template: "if" is not closed; '
             'it ends with "{% endif %}"',
         ),
-        ("{% foo %}", (1, 4), '"foo" is not for templates; there are "if", "for", "set" and "raw"'),
+        ("{% foo %}", (1, 4), '"foo" is not supported in templates; use "if", "for", "set" or "raw"'),
         ("{{" + "(" * 900 + "1" + ")" * 900 + "}}", (1, 1), "this template is nested too deeply"),
         (
             "x\n  {{ args.items() }}",
@@ -228,34 +228,34 @@ def test_loops_over_the_models_data_are_bounded_in_time() -> None:
         (
             "{% include 'x' %}",
             (1, 4),
-            '"include" is not for templates; there are "if", "for", "set" and "raw"',
+            '"include" is not supported in templates; use "if", "for", "set" or "raw"',
         ),
         (
             "{% import 'x' as y %}",
             (1, 4),
-            '"import" is not for templates; there are "if", "for", "set" and "raw"',
+            '"import" is not supported in templates; use "if", "for", "set" or "raw"',
         ),
         (
             "{% from 'x' import y %}",
             (1, 4),
-            '"from" is not for templates; there are "if", "for", "set" and "raw"',
+            '"from" is not supported in templates; use "if", "for", "set" or "raw"',
         ),
         (
             "{% extends 'x' %}",
             (1, 4),
-            '"extends" is not for templates; there are "if", "for", "set" and "raw"',
+            '"extends" is not supported in templates; use "if", "for", "set" or "raw"',
         ),
         (
             "{% macro f() %}{% endmacro %}",
             (1, 4),
-            '"macro" is not for templates; there are "if", "for", "set" and "raw"',
+            '"macro" is not supported in templates; use "if", "for", "set" or "raw"',
         ),
         (
             "{% set x %}a{% endset %}",
             (1, 4),
-            '"set … endset" is not for templates; there are "if", "for", "set" and "raw"',
+            '"set … endset" is not supported in templates; use "if", "for", "set" or "raw"',
         ),
-        ("{% for x in y recursive %}{% endfor %}", (1, 4), '"recursive" is not for templates'),
+        ("{% for x in y recursive %}{% endfor %}", (1, 4), '"recursive" is not supported in templates'),
         ("{% set a.b = 1 %}", (1, 8), '"a.b" cannot be set; only a plain name can'),
     ],
 )
@@ -347,9 +347,7 @@ def test_a_template_that_python_cannot_compile_is_refused_when_it_is_read(height
     "source", ["{% for loop in [1] %}{% endfor %}", "{% for x in [1] %}{% set loop = 1 %}{% endfor %}"]
 )
 def test_the_name_of_a_loop_is_its_own(source: str) -> None:
-    with pytest.raises(
-        TemplateError, match=r'^"loop" is what Jinja tells a loop about itself; choose another name$'
-    ):
+    with pytest.raises(TemplateError, match=r'^"loop" is reserved for the loop itself; choose another name$'):
         compile_template(source)
 
 

@@ -146,7 +146,7 @@ def test_the_error_names_the_argument_what_was_given_and_what_would_fit(text: st
         ),
         (
             '"' + "x" * 100_000 + '"',
-            "the arguments are 100002 characters long, at most 100000 are taken",
+            "the arguments are 100002 characters long, at most 100000 are accepted",
         ),
         (
             '{"a": NaN}',

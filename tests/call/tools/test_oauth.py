@@ -123,7 +123,7 @@ def test_a_token_is_fresh_up_to_its_end() -> None:
         ),
         (
             answered({"access_token": "abc", "token_type": "mac"}),
-            'the token endpoint gives tokens that are not of the type "Bearer"',
+            'the token endpoint issues tokens that are not of the type "Bearer"',
         ),
     ],
 )

@@ -79,7 +79,7 @@ HOST = 'the host cannot come from an expression; write "https://", the host and 
         ("{% if a %}https://a/{% endif %}", (1, 1), HOST),
         ("ftp://a/", (1, 1), '"ftp://a/" does not begin with https:// (or http://) and a host'),
         ("https:///a", (1, 1), '"https:///a" does not begin with https:// (or http://) and a host'),
-        ("https://ada:pw@a/", (1, 9), 'user and password do not belong into a URL; use "auth"'),
+        ("https://ada:pw@a/", (1, 9), 'user and password do not belong in a URL; use "auth"'),
         ("https://a:99999/", (1, 9), '"a:99999" is not a host, such as api.maple.example'),
         ("https://a b/", (1, 9), '"a b" is not a host, such as api.maple.example'),
         ("https://höst/", (1, 9), '"höst" is not a host, such as api.maple.example'),

@@ -100,7 +100,7 @@ schedules:
         ),
         (
             "{timezone: UTC, open: {mon: 09:00-17:00}, closed: [2026-02-28, 2026-02-30]}",
-            'runner.yaml:2:69: "2026-02-30" is not in the calendar [date]',
+            'runner.yaml:2:69: "2026-02-30" is not a valid date [date]',
         ),
         (
             "{timezone: UTC, open: {mon: 09:00-17:00}, closed: [2026-08-20..2026-08-01]}",
@@ -108,7 +108,7 @@ schedules:
         ),
         (
             "{timezone: UTC, open: {mon: 09:00-17:00}, closed: [12-24..13-01]}",
-            'runner.yaml:2:57: "12-24..13-01" is not in the calendar [date]',
+            'runner.yaml:2:57: "12-24..13-01" is not a valid date [date]',
         ),
     ],
 )

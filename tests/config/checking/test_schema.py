@@ -70,13 +70,13 @@ def test_digits_are_text_where_the_schema_says_so_although_it_takes_a_number_too
 
 def test_what_may_never_be_written_has_no_value_to_choose_from() -> None:
     wanted = {"properties": {"a": {"enum": [], "errorMessage": "leave it out"}}}
-    assert checked("a: 1", wanted)[1] == ['f:1:4: "a" has no place here; leave it out [refused-key]']
+    assert checked("a: 1", wanted)[1] == ['f:1:4: "a" does not belong here; leave it out [refused-key]']
 
 
 def test_a_key_may_want_something_of_the_others() -> None:
     refused = {"properties": {"b": {"enum": [], "errorMessage": "keep one"}}}
     wanted = {"properties": {"a": {"type": "string"}}, "dependentSchemas": {"a": refused}}
-    assert checked("{a: 1, b: 2}", wanted)[1] == ['f:1:11: "b" has no place here; keep one [refused-key]']
+    assert checked("{a: 1, b: 2}", wanted)[1] == ['f:1:11: "b" does not belong here; keep one [refused-key]']
     assert checked("{b: 2}", wanted) == ({"b": 2}, [])
     assert checked("{a: 1}", wanted) == ({"a": "1"}, [])
 

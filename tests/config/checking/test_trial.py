@@ -46,7 +46,7 @@ def found(folder: Path, text: str, others: str = "") -> list[str]:
         ("Hi {{ vars.clinic | upper }}, {{ vars.half + 1 }}.", []),
         ("{{ call.from.number ~ call.to.number }} {{ now | date_format('%A', 'Asia/Tokyo') }}", []),
         ("{% for x in vars.list %}{{ loop.index + 1 }}{% endfor %}", []),
-        ("{{ vars.clinic + 1 }}", ['"+" does not add text and a number; "~" joins texts']),
+        ("{{ vars.clinic + 1 }}", ['"+" cannot add text and a number; "~" joins texts']),
         ("{{ lookup.name ~ '' }}{{ lookup.unknown.deeper }}", []),
     ],
 )
@@ -83,7 +83,7 @@ def test_the_line_of_a_long_text_is_found(tmp_path: Path) -> None:
         ),
         (
             '{x: "{{ args.note - 1 }}", y: "{{ args.guests }}", z: "{{ args.day }}"}',
-            ['desk.yaml:15:18: warning: this template fails: "-" is not for text and a number'],
+            ['desk.yaml:15:18: warning: this template fails: "-" does not work on text and a number'],
         ),
     ],
 )

@@ -249,5 +249,5 @@ def test_a_mistake_in_json_has_its_place_though_json_was_not_read_with_places(tm
     (tmp_path / "desk.yaml").write_text(AGENT.format(file="api.json", names="x", auth=""))
     assert [str(problem) for problem in load(tmp_path).problems] == [
         f'{tmp_path.as_posix()}/_specs/api.json:11:6: "x": the parameter "s" travels in a cookie, '
-        "and tools send none [openapi]"
+        "and tools send no cookies [openapi]"
     ]

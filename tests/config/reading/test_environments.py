@@ -239,12 +239,12 @@ def names_told(folder: Path, environment: str, agent: str = AGENT) -> list[str]:
         ),
         (
             "{hosts: {api.example: s.example}}",
-            'in the environment "empty": "s.example" is not an address that stands for a host; write scheme, '
+            'in the environment "empty": "s.example" cannot replace a host; write scheme, '
             "host and port, such as https://staging.maple.example:8443",
         ),
         (
             "{hosts: {api.example: 443}}",
-            'in the environment "empty": "443" is not an address that stands for a host; write scheme, '
+            'in the environment "empty": "443" cannot replace a host; write scheme, '
             "host and port, such as https://staging.maple.example:8443",
         ),
         ("{vars: [clinic]}", '"vars" is a list; write a mapping, such as {clinic: Maple Dental (test)}'),

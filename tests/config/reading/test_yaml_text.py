@@ -277,7 +277,7 @@ SYNTAX = [
     ),
     (
         b'a: "\\ud800"',
-        "f:1:4: an escape in this text names no character; write the character itself [yaml-syntax]",
+        "f:1:4: an escape in this text is not a valid character; write the character itself [yaml-syntax]",
     ),
     (
         b"a:\n  b: 1\n c: 2",

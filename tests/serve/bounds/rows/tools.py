@@ -174,7 +174,7 @@ async def output_of_injected(service: Service, name: str, arguments: Json) -> An
 async def arguments_that_are_too_long(service: Service) -> None:
     output = await output_of_injected(service, "repeat", {"text": "x" * MAX_CHARS})
     assert output == {
-        "error": f"the arguments are {MAX_CHARS + 12} characters long, at most {MAX_CHARS} are taken"
+        "error": f"the arguments are {MAX_CHARS + 12} characters long, at most {MAX_CHARS} are accepted"
     }
 
 
