@@ -338,5 +338,5 @@ class Runner:
 
     async def _webhook(self, request: web.Request) -> web.StreamResponse:
         if self.service is None:
-            return web.Response(status=503, text="no calls are taken yet\n")
+            return web.Response(status=503, text="no calls are accepted yet\n")
         return await self.service.webhooks.handle(request)

@@ -36,7 +36,7 @@ _SENTENCES = {
     RingResult.LATE: "the call is too old to be answered",
     RingResult.FAILED: "the call cannot be answered",
     RingResult.UNAVAILABLE: "the call could not be answered now",
-    RingResult.CLOSED: "no calls are taken now",
+    RingResult.CLOSED: "no calls are accepted now",
 }
 
 

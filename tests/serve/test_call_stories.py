@@ -91,7 +91,7 @@ ANSWERED = "info    call was answered  agent=front-desk result=accepted"
 ATTACHED = "info    sideband is attached  again=false"
 FAULT = "the voice API answered {} (server_error: The server had an error while processing your request.)"
 
-NO_CREDIT = "the API account has no quota left, add credit to it: Pay."
+NO_CREDIT = "the API account has no quota left; add credit to it: Pay."
 
 
 def rings(to: str, agent: str) -> str:

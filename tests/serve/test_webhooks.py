@@ -166,7 +166,7 @@ async def test_a_call_has_rung_since_its_webhook_came_in_the_second_that_the_api
         (RingResult.LATE, (200, "the call is too old to be answered\n")),
         (RingResult.FAILED, (200, "the call cannot be answered\n")),
         (RingResult.UNAVAILABLE, (503, "the call could not be answered now\n")),
-        (RingResult.CLOSED, (503, "no calls are taken now\n")),
+        (RingResult.CLOSED, (503, "no calls are accepted now\n")),
     ],
 )
 async def test_each_result_is_told_and_counted(

@@ -24,7 +24,7 @@ class AgentItems:
         self._words: dict[str, dict[int, str]] = {}
 
     def place(self, item_id: str) -> bool:
-        """Note that an item, anybody's, has its place; returns whether that is news."""
+        """Note that an item, whoever's, has its place; returns whether it is a new one."""
         if item_id in self._placed:
             return False
         self._placed[item_id] = None

@@ -82,4 +82,4 @@ class FailureWatch(Part):
 
 
 def _out_of_quota(reason: str) -> list[Intent]:
-    return [TakeWayOut(detail=f"the API account has no quota left, add credit to it: {reason}")]
+    return [TakeWayOut(detail=f"the API account has no quota left; add credit to it: {reason}")]

@@ -127,7 +127,9 @@ class ServingAgent:
         if self.pending is not None:
             return self._not_possible(agent_id, because, f'"{self.pending.agent.id}" is taking over')
         if self.consumption.handoffs >= MOST_HANDOFFS:
-            return self._not_possible(agent_id, because, f"there were {MOST_HANDOFFS} of them already")
+            return self._not_possible(
+                agent_id, because, f"the call was handed off {MOST_HANDOFFS} times already"
+            )
         agent = self.agents[agent_id]
         try:
             texts = self.texts.prepare(agent, now)

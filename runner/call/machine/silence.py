@@ -63,7 +63,7 @@ class SilenceLadder(Part):
                 # While a response lasts, it is not quiet.
                 return [SetTimer(timer=SILENCE, at=now + self._silence.after_s)]
             case CallerSpeaks(began=True):
-                # Their end may never be reported, so the ladder is postponed and not cancelled.
+                # Their end may never be reported, so the next question is postponed and not cancelled.
                 self._asked = 0
                 return [SetTimer(timer=SILENCE, at=now + self._silence.after_s + LONGEST_TURN_S)]
             case CallerSpeaks() | KeyPressed():

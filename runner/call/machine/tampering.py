@@ -43,7 +43,7 @@ class TamperWatch:
                     return []
                 return self._tampered("a system message was added", RemoveItem(item_id=item_id))
             case OutputTaken(call_id=call_id, item_id=item_id) if not self.tools.outputs.was_sent(call_id):
-                return self._tampered("the output of a tool was made up", RemoveItem(item_id=item_id))
+                return self._tampered("a tool's output was added", RemoveItem(item_id=item_id))
             case _:
                 return []
 

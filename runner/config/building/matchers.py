@@ -190,7 +190,7 @@ class MatcherBuilder:
         """Rule and message about a line of a list; people put files with columns here."""
         first, *others = _COLUMNS.split(entry)
         if _BEGINNING.fullmatch(entry):
-            right = f'a list has whole numbers; for a prefix, a route takes {{prefix: "{entry}"}}'
+            right = f'a list has whole numbers; for a prefix, write in the route {{prefix: "{entry}"}}'
             return "number", f'"{entry}" is not a valid number in any country; {right}'
         if not others:
             return self._why_neither(entry)

@@ -11,7 +11,7 @@ from runner.model.values import Place
 
 RULE = "browser-calls"
 CREDENTIALS = frozenset({"authorization", "headers"})
-"""What the settings of an MCP server hold them in."""
+"""The keys of an MCP server's settings that may hold credentials."""
 
 
 def check_browser_calls(

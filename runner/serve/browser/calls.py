@@ -204,7 +204,7 @@ class BrowserCalls:
         if serving is not None:
             check_route(ringing, self._world(serving, ringing))
         if serving is None or not serving.is_open():
-            raise RefusedError(503, "no_room", "no calls are taken now; try again in a while", RETRY_AFTER)
+            raise RefusedError(503, "no_room", "no calls are accepted now; try again in a while", RETRY_AFTER)
         return serving
 
     async def _serve(self, ringing: Ringing, token: BrowserToken, serving: Serving) -> LiveCall:

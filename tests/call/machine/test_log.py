@@ -164,7 +164,7 @@ def mcp() -> Play:
             broken,
             [
                 "error: model cannot serve the call"
-                " {'detail': 'the API account has no quota left, add credit to it: no credit'}",
+                " {'detail': 'the API account has no quota left; add credit to it: no credit'}",
                 "info: transfer was completed {'destination': 'if_broken'}",
             ],
         ),

@@ -71,7 +71,7 @@ def test_a_session_that_was_changed_is_told_whole_again() -> None:
     [
         (WRITTEN, "item_evil", "a system message was added, and not by us"),
         (replace(WRITTEN, item_id="item_7"), "item_7", "a system message was added, and not by us"),
-        (FORGED, "item_x", "the output of a tool was made up, and not by us"),
+        (FORGED, "item_x", "a tool's output was added, and not by us"),
     ],
 )
 def test_what_was_made_up_is_taken_out(event: CallEvent, item_id: str, fault: str) -> None:

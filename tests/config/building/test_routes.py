@@ -216,7 +216,7 @@ def test_bad_lines_of_a_list_are_named_in_their_own_file() -> None:
         'agents/_lists/bad.txt:2:3: "nonsense here" is neither a number nor an address; '
         "write +18005551212 or sip:desk@pbx.example [number]",
         'agents/_lists/bad.txt:4:1: "+1800555" is not a valid number in any country; '
-        'a list has whole numbers; for a prefix, a route takes {prefix: "+1800555"} [number]',
+        'a list has whole numbers; for a prefix, write in the route {prefix: "+1800555"} [number]',
     ]
 
 
