@@ -24,6 +24,8 @@ TICK_S = 1.0
 """Between two looks for windows of repeated lines that are over."""
 FLUSH_S = 1.0
 """How long the end of the process waits for a reader that may never read again."""
+_MOMENT_S = 0.2
+"""How long a process that writes without a thread waits for a reader."""
 
 
 class QueuedHandler(logging.Handler):
@@ -130,6 +132,28 @@ class QueuedHandler(logging.Handler):
         return batch
 
 
+class DirectHandler(logging.Handler):
+    """Writes from the thread that logs, and waits only a moment: whoever has no other thread has more to do
+    than to log."""
+
+    def __init__(self, stream: TextIO, formatter: logging.Formatter, lock: int | None) -> None:
+        """`lock`: see `writer`."""
+        super().__init__()
+        self.setFormatter(formatter)
+        self._dropped = 0
+        self._write = prompt_writer(stream, lock)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record's line, or drop it."""
+        records = [record]
+        if self._dropped:
+            records.insert(0, _record(__name__, logging.WARNING, "log lines dropped", count=self._dropped))
+        if self._write("".join(f"{self.format(each)}\n" for each in records)):
+            self._dropped = 0
+        else:
+            self._dropped += 1
+
+
 def _record(name: str, level: int, event: str, **fields: object) -> logging.LogRecord:
     return logging.makeLogRecord(
         {"name": name, "levelno": level, "levelname": logging.getLevelName(level), "msg": event, **fields}
@@ -177,3 +201,46 @@ def writer(stream: TextIO, lock: int | None = None) -> Callable[[str], None]:
             fcntl.lockf(shared, fcntl.LOCK_UN)
 
     return write_alone
+
+
+def prompt_writer(stream: TextIO, lock: int | None = None) -> Callable[[str], bool]:
+    """As `writer`, but what cannot be written within a moment is left out: False reports that."""
+    try:
+        stream.flush()
+        number = stream.fileno()
+    except (OSError, UnsupportedOperation):
+        return lambda text: stream.write(text) >= 0
+
+    def write(text: str) -> bool:
+        until = time.monotonic() + _MOMENT_S
+        if lock is not None and not _is_locked(lock, until):
+            return False
+        try:
+            rest = memoryview(text.encode(errors="backslashreplace"))
+            while rest:
+                left_s = max(until - time.monotonic(), 0.0)
+                if not select.select([], [number], [], left_s)[1]:
+                    return False
+                # A pipe that takes anything takes as much without blocking.
+                rest = rest[os.write(number, rest[: select.PIPE_BUF]) :]
+        except OSError:
+            pass  # The reader has gone: nobody can be told.
+        finally:
+            if lock is not None:
+                fcntl.lockf(lock, fcntl.LOCK_UN)
+        return True
+
+    return write
+
+
+def _is_locked(lock: int, until: float) -> bool:
+    """Whether the lock could be taken by then: whoever holds it may wait for a reader."""
+    while True:
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.01)
+        else:
+            return True

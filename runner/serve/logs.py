@@ -4,20 +4,7 @@ import logging
 from typing import TextIO
 
 from runner.serve.log_lines import JsonLines, TextLines, call_id_of_task
-from runner.serve.log_writer import QueuedHandler, writer
-
-
-class DirectHandler(logging.Handler):
-    """Writes from the thread that logs."""
-
-    def __init__(self, stream: TextIO, formatter: logging.Formatter, lock: int | None) -> None:
-        super().__init__()
-        self.setFormatter(formatter)
-        self._write = writer(stream, lock)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write the record's line."""
-        self._write(f"{self.format(record)}\n")
+from runner.serve.log_writer import DirectHandler, QueuedHandler
 
 
 def configure(
@@ -38,7 +25,8 @@ def configure(
 def configure_without_thread(
     stream: TextIO, *, json: bool | None = None, level: int = logging.INFO, lock: int | None = None
 ) -> None:
-    """Write the same lines without a thread: for a process that is about to fork."""
+    """Write the same lines without a thread: for a process that forks. A line that nobody takes soon is
+    dropped."""
     _use(DirectHandler(stream, _formatter(stream, json), lock), level)
 
 

@@ -122,11 +122,7 @@ class SidebandSocket(asyncio.Protocol):
 
     def send(self, message: str) -> None:
         """Send a message. Without a connection it is lost: `closed` reports that."""
-        if not self._is_open or self._transport is None:
-            return
         self._write(Frame(Opcode.TEXT, message.encode("utf-8", "surrogatepass")))
-        if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
-            self._fail("too much waits for the peer")
 
     async def closed(self) -> Close | None:
         """Wait for the end; returns how the peer closed the connection, None when it was just lost."""
@@ -345,6 +341,7 @@ class SidebandSocket(asyncio.Protocol):
         """Send a frame of our own, which clients mask (RFC 6455, 5.3)."""
         if self._is_open and self._transport is not None:
             self._transport.write(frame.serialize(mask=True))
+            self._bound_unsent()
 
     def _flush(self, protocol: Protocol) -> None:
         """Send what the protocol has to say."""
@@ -358,6 +355,13 @@ class SidebandSocket(asyncio.Protocol):
                 transport.write_eof()
             else:  # TLS cannot close one half of a connection.
                 transport.close()
+        self._bound_unsent()
+
+    def _bound_unsent(self) -> None:
+        """A peer that does not read may ask for any number of pongs."""
+        transport = self._transport
+        if transport is not None and transport.get_write_buffer_size() > MAX_UNSENT_BYTES and self._is_open:
+            self._fail("too much waits for the peer")
 
 
 async def open_socket(

@@ -13,8 +13,9 @@ from runner.cli.workers import reserve
 from runner.errors import CannotRunError
 
 SCRIPT = """
-import os, select, signal, sys
+import fcntl, os, select, signal, sys, tempfile
 from runner.cli import workers
+from runner.serve import logs
 workers.RESTART_S = (0.0,)
 
 def say(*words):
@@ -26,6 +27,8 @@ def serve(place):
     signal.signal(signal.SIGHUP, lambda *_: say("hangs up", place.number))
     if MODE == "cannot start":
         raise SystemExit(3)
+    if MODE == "nobody reads the log":
+        fcntl.lockf(lock, fcntl.LOCK_EX if place.number == 0 else fcntl.LOCK_UN)
     place.ready()
     say("serves", place.number, place.name, place.dead, os.getpid())
     while not stop:
@@ -38,6 +41,8 @@ def serve(place):
     return 5 if MODE == "fails at the end" and place.number else 0
 
 MODE = sys.argv[1]
+lock = tempfile.TemporaryFile()
+logs.configure_without_thread(sys.stderr, lock=lock.fileno())
 code = workers.Workers(2, serve, lambda: say("all are ready")).run()
 say("ends with", code)
 sys.exit(code)
@@ -99,6 +104,15 @@ def test_a_runner_that_dies_is_started_again_and_all_end_together() -> None:
         assert workers.process.wait(10) == 0
         assert workers.process.stderr is not None
         assert "worker has died" in workers.process.stderr.read()
+
+
+def test_a_runner_that_waits_for_a_reader_of_the_log_keeps_no_other_from_being_started_again() -> None:
+    with kept("nobody reads the log") as workers:
+        workers.said(*READY)
+        os.kill(workers.pids[1], signal.SIGKILL)
+        workers.said("serves 1")
+        workers.process.send_signal(signal.SIGTERM)
+        workers.said("ends with 0")
 
 
 def test_the_exit_code_is_that_of_a_runner_that_has_failed() -> None:

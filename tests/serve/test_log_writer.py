@@ -1,5 +1,6 @@
 """The log's thread, with pipes that are read late, never, and by nobody."""
 
+import fcntl
 import io
 import json
 import logging
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from runner.serve.log_folding import MOST_ALIKE, MOST_OF_A_CALL, Folding
-from runner.serve.logs import configure, name_call
+from runner.serve.logs import configure, configure_without_thread, name_call
 
 log = logging.getLogger("runner.serve.test_log_writer")
 
@@ -57,6 +58,28 @@ def test_a_reader_that_stops_holds_nobody_up_and_learns_how_much_it_missed(
     assert {line["level"] for line in notices} == {"warning"}
     assert sum(line["count"] for line in notices) == dropped
     assert sum(line["event"] == "call ended" for line in seen) == logged - dropped
+
+
+def test_without_a_thread_a_line_that_nobody_reads_is_dropped_and_counted(
+    pipe: tuple[int, io.TextIOWrapper],
+) -> None:
+    reader, stream = pipe
+    configure_without_thread(stream)
+    filled = fcntl.fcntl(stream, fcntl.F_GETPIPE_SZ)
+    os.write(stream.fileno(), b"x" * filled)
+    log.info("first")
+    log.info("second")
+    while filled:
+        filled -= len(os.read(reader, filled))
+    log.info("third")
+    log.info("fourth")
+    configure(io.StringIO()).close()
+    stream.close()
+    assert [(line["event"], line.get("count")) for line in read_all(reader)] == [
+        ("log lines dropped", 2),
+        ("third", None),
+        ("fourth", None),
+    ]
 
 
 def test_a_process_whose_log_nobody_reads_still_ends() -> None:

@@ -355,6 +355,26 @@ async def test_what_waits_for_a_peer_is_bounded(caplog: pytest.LogCaptureFixture
     assert [vars(record)["reason"] for record in caplog.records] == ["too much waits for the peer"]
 
 
+@pytest.mark.parametrize(
+    "before", [(), (Frame(Opcode.TEXT, b"a", fin=False), Frame(Opcode.CONT, b"b"))], ids=["", "after parts"]
+)
+async def test_pongs_for_a_peer_that_does_not_read_are_bounded(
+    before: tuple[Frame, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def play(it: Peer) -> None:
+        await it.open()
+        it.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await it.send(*before)
+        while True:
+            await it.send(*[Frame(Opcode.PING, b"p" * 125)] * 500)
+
+    async with peer(play) as url:
+        socket = await opened(url)
+        socket.listen(Heard())
+        assert await end(socket) is None
+    assert [vars(record)["reason"] for record in caplog.records] == ["too much waits for the peer"]
+
+
 async def test_a_peer_that_answers_no_ping_is_found_dead(caplog: pytest.LogCaptureFixture) -> None:
     async def play(it: Peer) -> None:
         await it.open()

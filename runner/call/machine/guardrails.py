@@ -14,6 +14,10 @@ from runner.model.values import Instant
 
 LONGEST_TEXT = 20_000
 """Characters of one item that are searched. A turn on the telephone has a few hundred."""
+_STILL_SEARCHED = 1_000
+"""Characters before new words that are searched with them: words come several times a second on each call. A
+longer match is found when the item is complete.
+"""
 
 
 class GuardrailWatch(Part):
@@ -33,19 +37,23 @@ class GuardrailWatch(Part):
         """Search the text of an item so far."""
         match event:
             case TranscriptGrew(item_id=item_id, role=role, text=text):
-                self._heard[item_id] = self._heard.get(item_id, "") + text
-                return self._search(item_id, role, self._heard[item_id])
+                heard = self._heard.get(item_id, "")
+                # One character more than is searched: the pattern sees that the text does not begin there.
+                self._heard[item_id] = heard = heard[-_STILL_SEARCHED - 1 :] + text
+                return self._search(item_id, role, heard, len(heard) - len(text) - _STILL_SEARCHED)
             case Transcribed(item_id=item_id, role=role, text=text):
                 self._heard.pop(item_id, None)
-                return self._search(item_id, role, text)
+                return self._search(item_id, role, text, 0)
             case _:
                 return []
 
-    def _search(self, item_id: str, role: Role, text: str) -> list[Intent]:
+    def _search(self, item_id: str, role: Role, text: str, first: int) -> list[Intent]:
+        """Search a text from its character `first` on."""
+        first = max(first, len(text) - LONGEST_TEXT, 0)
         wanted: list[Intent] = []
         for guardrail, pattern in self._patterns:
             acted = (guardrail.name, item_id)
-            if guardrail.on is role and acted not in self._acted and pattern.search(text[-LONGEST_TEXT:]):
+            if guardrail.on is role and acted not in self._acted and pattern.search(text, first):
                 self._acted.add(acted)
                 wanted += _consequences(guardrail)
         return wanted

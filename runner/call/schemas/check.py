@@ -64,7 +64,8 @@ class Check:
         return not self.misfits
 
     def refuse(self, keyword: str, *, missing: str = "") -> None:
-        """Note that the keyword does not allow the value."""
+        """Note that the keyword does not allow the value. Raises UncheckableError."""
+        self.run.spend(1)
         self.misfits.append(
             Misfit(path=self.path, keyword=keyword, schema=self.schema, value=self.value, missing=missing)
         )

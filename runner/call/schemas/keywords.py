@@ -62,14 +62,14 @@ def _is_of(value: Json, name: str) -> bool:
 
 
 def _enum(check: Check, values: Json) -> None:
-    check.run.spend(_size(check.value) + len(values))
+    check.run.spend(_size(check.value) + sum(map(_size, values)))
     wanted = key(check.value)
     if all(key(value) != wanted for value in values):
         check.refuse("enum")
 
 
 def _const(check: Check, value: Json) -> None:
-    check.run.spend(_size(check.value))
+    check.run.spend(_size(check.value) + _size(value))
     if key(value) != key(check.value):
         check.refuse("const")
 

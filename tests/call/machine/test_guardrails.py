@@ -1,5 +1,8 @@
 """Guardrails: what they find, and what they do then."""
 
+import pytest
+
+from runner.call.machine.guardrails import LONGEST_TEXT
 from runner.model.action import Interrupt, Speak, SwitchAgent
 from runner.model.agent import Guardrail, Then
 from runner.model.call import Role
@@ -16,9 +19,9 @@ from runner.model.values import Json
 from tests.call.machine.playing import Play, an_agent, talking, words
 
 
-def guarded(then: Then, on: Role = Role.AGENT, **fields: Json) -> Play:
+def guarded(then: Then, on: Role = Role.AGENT, pattern: str = r"\b\d{4}\b", **fields: Json) -> Play:
     other = an_agent("other")
-    guardrail = Guardrail(name="no-cards", on=on, pattern=r"\b\d{4}\b", then=then, **fields)
+    guardrail = Guardrail(name="no-cards", on=on, pattern=pattern, then=then, **fields)
     return talking(guardrails=(guardrail,), others=(other,))
 
 
@@ -76,3 +79,24 @@ def test_a_guardrail_can_hand_the_call_over() -> None:
     assert [type(action) for action in done] == [Interrupt, SwitchAgent]
     play.happens(SessionUpdated(update_id="switch_1"))
     assert play.record.handoffs[0].because == 'guardrail "no-cards"'
+
+
+def test_new_words_are_searched_with_the_last_ones_and_the_whole_item_once() -> None:
+    play = guarded(Then.CANCEL, pattern="first.*last")
+    assert play.happens(*grown("it is first", "x" * 500, " and last", item="i")) == [Interrupt()]
+    parts = ("it is first", *["x" * 500] * 3, " and last")
+    assert play.happens(*grown(*parts, item="j")) == []
+    assert play.happens(Transcribed(item_id="j", role=Role.AGENT, text="".join(parts))) == [Interrupt()]
+
+
+@pytest.mark.parametrize("pattern", ["^free", r"\bfree"])
+def test_a_text_does_not_begin_where_the_search_does(pattern: str) -> None:
+    play = guarded(Then.CANCEL, pattern=pattern)
+    assert play.happens(*grown("carefree", "x" * 996, "x", "x", item="i")) == []
+    whole = "carefree" + "x" * (LONGEST_TEXT - 4)
+    assert play.happens(Transcribed(item_id="j", role=Role.AGENT, text=whole)) == []
+    assert play.happens(*grown("free", item="k")) == [Interrupt()]
+
+
+def grown(*parts: str, item: str = "i") -> list[TranscriptGrew]:
+    return [TranscriptGrew(item_id=item, role=Role.AGENT, text=text) for text in parts]

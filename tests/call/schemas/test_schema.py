@@ -174,6 +174,10 @@ TREE = {
         ({"items": {"enum": list(range(1000))}}, [1] * 1000),
         ({"patternProperties": {f"{i}.*": {} for i in range(100)}}, {f"k{i}": 1 for i in range(2000)}),
         ({"items": {"uniqueItems": True}}, [list(range(1000))] * 100),
+        ({"items": {"required": [f"k{i}" for i in range(100)]}}, [{}] * 1000),
+        ({"items": {"dependentRequired": {"a": [f"k{i}" for i in range(100)]}}}, [{"a": 1}] * 1000),
+        ({"items": {"enum": [[1] * 1000]}}, [1] * 1000),
+        ({"items": {"const": [1] * 1000}}, [1] * 1000),
     ],
 )
 def test_a_value_that_takes_too_many_steps_is_given_up(schema: JsonObject, value: Json) -> None:
