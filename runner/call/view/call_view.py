@@ -9,11 +9,13 @@ from runner.call.machine.session import Session
 from runner.call.view.live_mask import LiveMask
 from runner.call.view.parts import PHASES, agent_of, floor_of, limits_of, tool_of, turn_of
 from runner.model.conversation_event import TranscriptGrew
-from runner.model.record import CallRecord, Deed
+from runner.model.record import CallRecord, Deed, ToolUse
 from runner.model.values import Instant, Json, JsonObject
 
 Change: TypeAlias = tuple[str, JsonObject]
 """The name of an event in the admin API's streams, and its data."""
+
+_MadeOf: TypeAlias = tuple[ToolUse, LiveMask, bool]
 
 MOST_SHOWN = 500
 """Turns and tool calls of one call, the last of each: all of them are compared whenever something changes."""
@@ -30,6 +32,8 @@ class CallView:
         self._mask_key: tuple[Json, ...] = ()
         self._shown: dict[str, dict[str, JsonObject]] = {}
         """What was shown last: for each kind of event, by its key."""
+        self._tools: dict[str, tuple[_MadeOf, JsonObject]] = {}
+        """The tool calls shown last, and what from: to mask a long reply takes up to 50 ms."""
         self._spans: dict[tuple[str, Instant], JsonObject] = {}
 
     def row(self, now: Instant) -> dict[str, Json]:
@@ -159,11 +163,18 @@ class CallView:
             after = item_id
         ids = list(turns)
         is_over = PHASES.get(self._machine.phase) == "over"
-        tools: dict[str, JsonObject] = {}
+        known, self._tools = self._tools, {}
         for use in [*session.builder.tools.values()][-MOST_SHOWN:]:
             before = bisect_right(times, use.started_at)
-            tools[use.call_id] = tool_of(use, ids[before - 1] if before else None, mask, is_over=is_over)
-        return turns, tools
+            follows = ids[before - 1] if before else None
+            made_of = (use, mask, is_over)
+            tool = known.get(use.call_id)
+            if tool is None or tool[0] != made_of:
+                tool = made_of, tool_of(use, follows, mask, is_over=is_over)
+            elif tool[1]["turn"] != follows:
+                tool = made_of, {**tool[1], "turn": follows}
+            self._tools[use.call_id] = tool
+        return turns, {call_id: shown for call_id, (_, shown) in self._tools.items()}
 
     def _all_spans(self) -> dict[tuple[str, Instant], JsonObject]:
         session = self._machine.session
@@ -237,7 +248,8 @@ class CallView:
     def _masking(self, session: Session) -> LiveMask:
         """Built again whenever there may be more to mask."""
         builder = session.builder
-        key = (len(session.serving.served), len(builder.private), len(builder.tools))
+        learns = any(agent.record.arguments or agent.record.results for agent in session.serving.served)
+        key = (len(session.serving.served), len(builder.private), len(builder.tools) if learns else 0)
         if self._mask is None or self._mask_key != key:
             redactor = session.redactor()
             redactor.learn(builder.tools.values())

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from runner.call.view.call_view import CallView
 from runner.model.agent import Agent, Recording, Sensitive
 from runner.model.call import Role
@@ -243,3 +245,16 @@ def test_what_anybody_can_fill_is_text_and_nothing_else() -> None:
         assert "\n" not in line
         assert "\r" not in line
         assert line.isascii()
+
+
+@pytest.mark.parametrize("is_learning", [False, True])
+def test_a_reply_is_masked_once_and_again_only_when_there_is_more_to_mask(is_learning: bool) -> None:
+    record = Recording(kinds=frozenset({Sensitive.SSN}), results=(("id",),) if is_learning else ())
+    play, view = opened(an_agent(tools=(http_tool(),), record=record))
+    for call_id, body in (("call_1", b'{"note": "Ann Lee"}'), ("call_2", b'{"id": "Ann Lee"}')):
+        play.happens(ToolCalled(response_id="r", call_id=call_id, name=http_tool().name, arguments="{}"))
+        play.happens(Replied(call_id=call_id, attempt=1, reply=HttpReply(status=200, body=body)))
+        first = view.whole(play.now)["tools"][0]
+        said(play, "Yes.", f"item_{call_id}")
+        assert view.whole(play.now)["tools"][0]["reply"] is first["reply"]
+    assert first["reply"] == {"note": "[redacted]" if is_learning else "Ann Lee"}
