@@ -32,8 +32,8 @@ class Keypad(Part):
             case KeyPressed(key=key) if key == self._keys.until:
                 full_at, self._full_at = self._full_at, None
                 # A caller who was cut off at the longest entry presses the ending key all the same.
-                is_late = full_at is not None and now < full_at + self._keys.timeout_s
-                return [] if is_late else self._close()
+                belongs_to_it = full_at is not None and now < full_at + self._keys.timeout_s
+                return [] if belongs_to_it else self._close()
             case KeyPressed(key=key):
                 self._full_at = None
                 self._pressed += key
