@@ -167,10 +167,8 @@ def writer(stream: TextIO, lock: int | None = None) -> Callable[[str], None]:
     `lock` is the descriptor of a file that processes with one stream lock while they write: a pipe takes
     four kilobytes of one process at a time, and lines are longer.
     """
-    try:
-        stream.flush()
-        number = stream.fileno()
-    except (OSError, UnsupportedOperation):
+    number = _descriptor(stream)
+    if number is None:
 
         def write_text(text: str) -> None:
             stream.write(text)
@@ -205,10 +203,8 @@ def writer(stream: TextIO, lock: int | None = None) -> Callable[[str], None]:
 
 def prompt_writer(stream: TextIO, lock: int | None = None) -> Callable[[str], bool]:
     """As `writer`, but what cannot be written within a moment is left out: False reports that."""
-    try:
-        stream.flush()
-        number = stream.fileno()
-    except (OSError, UnsupportedOperation):
+    number = _descriptor(stream)
+    if number is None:
         return lambda text: stream.write(text) >= 0
 
     def write(text: str) -> bool:
@@ -231,6 +227,15 @@ def prompt_writer(stream: TextIO, lock: int | None = None) -> Callable[[str], bo
         return True
 
     return write
+
+
+def _descriptor(stream: TextIO) -> int | None:
+    """The descriptor of the stream's file, with nothing left in its buffer; None where there is no file."""
+    try:
+        stream.flush()
+        return stream.fileno()
+    except (OSError, UnsupportedOperation):
+        return None
 
 
 def _is_locked(lock: int, until: float) -> bool:
