@@ -29,9 +29,10 @@ class Service:
 async def drain(
     service: Service, hurry: asyncio.Event, drain_timeout_s: float, *, after_call_s: float
 ) -> None:
-    """Give the live calls `drain_timeout_s`, or until `hurry`, and end the rest.
+    """Hand the live calls over; if no other runner stays, give them `drain_timeout_s`, or until `hurry`.
 
-    The jobs after calls get `after_call_s`, and otherwise stay in the store.
+    Those that nobody takes then either are ended. The jobs after calls get `after_call_s`, and otherwise
+    stay in the store.
     """
     live_calls = service.live_calls
     log.info("draining", extra={"live_calls": len(live_calls)})
@@ -39,6 +40,9 @@ async def drain(
     await _unless(hurry, _until_quiet(service.webhooks, live_calls), drain_timeout_s)
     # An answer that is still being sent may yet begin a call.
     await service.webhooks.settle()
+    if len(live_calls):
+        # Another runner may be there by now, or the store may be back.
+        await service.fleet.hand_over()
     if len(live_calls):
         log.warning("live calls are ended", extra={"live_calls": len(live_calls)})
     await live_calls.end("shutdown")

@@ -164,12 +164,9 @@ class Member:
             await self.keeper.beat()
 
     async def has_others(self) -> bool:
-        """Whether another runner could take our calls."""
-        try:
-            runners = await self._store.runners()
-            return any(runner.id != self.keeper.info.id and not runner.is_leaving for runner in runners)
-        except StoreError:
-            return False
+        """Whether another runner could take our calls. Raises StoreError."""
+        runners = await self._store.runners()
+        return any(runner.id != self.keeper.info.id and not runner.is_leaving for runner in runners)
 
     async def hand_over(self, call_ids: list[str]) -> None:
         """Let others take these calls at once."""

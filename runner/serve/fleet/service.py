@@ -133,20 +133,23 @@ class FleetService:
 
     async def hand_over(self) -> None:
         """Let other runners take our live calls at once. Does nothing when no other stays."""
-        await self.member.retire()
         calls = self._live_calls.ids()
-        if not calls or not await self.member.has_others():
-            return
-        log.info("calls are handed over", extra={"calls": len(calls)})
         try:
             async with asyncio.timeout(HAND_OVER_S):
+                await self.member.retire()
+                # A call that was ringing may have been answered by now.
+                calls = self._live_calls.ids()
+                if not calls or not await self.member.has_others():
+                    return
+                log.info("calls are handed over", extra={"calls": len(calls)})
                 await self._writer.written()
                 await self._live_calls.hand_over(calls)
                 # What happens to them meanwhile belongs in their journals too.
                 await self._writer.written()
                 await self.member.hand_over(calls)
         except (TimeoutError, StoreError) as error:
-            log.error("calls are not handed over", extra={"error": str(error) or "no answer in time"})
+            if calls:
+                log.error("calls are not handed over", extra={"error": str(error) or "no answer in time"})
 
     async def close(self) -> None:
         """Write what waits, and leave the runners."""

@@ -90,10 +90,10 @@ async def test_other_runners_that_hang_or_are_lost_harm_no_neighbour(
                         await asyncio.sleep(0.05)
             await database.execute(RUNNER, "other", 600.0, None)
             async with database.transaction():
-                await database.execute("LOCK TABLE live_calls")
+                await database.execute("LOCK TABLE live_calls, runners")
                 await service.ends(signal.SIGTERM, signal.SIGTERM)
             assert 0 < connections <= SHARED["store.postgresql.database.CONNECTIONS"]
-            await service.logged("calls are not handed over")
+            await service.logged("calls are not handed over", error="no answer in time")
         finally:
             await database.close()
     assert service.neighbour.call.is_over

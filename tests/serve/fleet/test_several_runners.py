@@ -83,6 +83,26 @@ async def test_a_runner_that_is_told_to_end_hands_its_calls_over(desk: Desk) -> 
     assert await ended(desk, call) == "caller_hung_up"
 
 
+async def test_a_runner_that_comes_while_the_last_one_drains_takes_its_calls(desk: Desk) -> None:
+    async with desk.run() as first:
+        url = await first.started()
+        call, _ = await desk.ring(url, greets())
+        await desk.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types())
+        first.tell(signal.SIGTERM)
+        await first.logged("draining")
+        async with desk.run() as second:
+            await second.started()
+            first.tell(signal.SIGTERM)
+            await desk.api.until(lambda: call.attached == 2, HANDED_OVER_S)
+            await goes_on(desk, call)
+            await second.logged("call has ended")
+            second.tell(signal.SIGTERM)
+            await second.ended()
+        code, _, _ = await first.ended()
+        assert code == 0
+    assert await ended(desk, call) == "caller_hung_up"
+
+
 async def test_a_webhook_that_reaches_two_runners_is_answered_once(desk: Desk) -> None:
     async with desk.run() as first, desk.run() as second:
         urls = [await first.started(), await second.started()]
