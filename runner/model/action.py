@@ -28,7 +28,7 @@ class TimerKind(Enum):
     """An event that should follow on the floor (see `runner.call.machine.floor`) has not come."""
     HEARD = "heard"
     """The end of a response's playback was never reported. The key is the response's id."""
-    SAYING_GOODBYE = "parting"
+    LAST_WORDS = "last_words"
     """The goodbye, or the announcement of a transfer, takes too long: the call leaves without it."""
     MODEL_RETRY = "model_retry"
     """The API's rate limit was reached; the failed response is requested again."""

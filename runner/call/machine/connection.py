@@ -18,6 +18,7 @@ from runner.call.machine.session_refresh import SessionRefresh
 from runner.call.machine.speech import Speech
 from runner.call.machine.steering import Steering
 from runner.call.machine.tool_calls import ToolCalls
+from runner.call.machine.transfers import Transfers
 from runner.call.records.record_builder import RecordBuilder
 from runner.model.action import ClearTimer, HangUp, Interrupt, OpenSideband, SetTimer, Timer, TimerKind
 from runner.model.call import Origin, WebRtcOrigin
@@ -41,6 +42,7 @@ class Connection:
     speech: Speech
     tools: ToolCalls
     ending: CallEnding
+    transfers: Transfers
     serving: ServingAgent
     refresh: SessionRefresh
     steering: Steering
@@ -127,7 +129,7 @@ class Connection:
             case Phase.DRAINING_REQUESTS:
                 return [*intents, *self.ending.cleared()]
             case _:
-                return [*intents, *self.ending.watch_transfer(now), OpenSideband(again=True)]
+                return [*intents, *self.transfers.watch(now), OpenSideband(again=True)]
 
     def _greet(self) -> list[Intent]:
         self.fulfilment.expect_greeting()

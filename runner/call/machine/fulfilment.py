@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from runner.call.machine.added_messages import AddedMessages
-from runner.call.machine.call_ending import CallEnding, Transfer
+from runner.call.machine.call_ending import CallEnding
 from runner.call.machine.call_texts import CallTexts
 from runner.call.machine.intent import (
     AddMessage,
@@ -27,6 +27,7 @@ from runner.call.machine.lead import Lead
 from runner.call.machine.phase import CONNECTED, CallPhase, Phase
 from runner.call.machine.serving_agent import ServingAgent
 from runner.call.machine.speech import Speech
+from runner.call.machine.transfers import Transfer, Transfers
 from runner.call.records.record_builder import RecordBuilder
 from runner.model.action import Action, Log, LogEvent, LogLevel
 from runner.model.agent import ModelOpens, Say, Tell, Wait
@@ -40,6 +41,7 @@ class Fulfilment:
     phase: CallPhase
     speech: Speech
     ending: CallEnding
+    transfers: Transfers
     serving: ServingAgent
     messages: AddedMessages
     texts: CallTexts
@@ -119,7 +121,7 @@ class Fulfilment:
             at_once = say is None and not way_out.takes_leave
             return [entry, End(reason="model_failed", say=say, at_once=at_once, detail=detail)]
         self.record.fault(detail)
-        return [entry, *self.ending.announce(Transfer(target=way_out.transfer, name="if_broken"), now)]
+        return [entry, *self.transfers.announce(Transfer(target=way_out.transfer, name="if_broken"), now)]
 
     def _add_message(self, message: AddMessage, now: Instant) -> list[Action]:
         if self.phase.now not in CONNECTED or (message.only_while_talking and not self._is_talking):

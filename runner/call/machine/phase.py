@@ -102,6 +102,19 @@ TABLE: Mapping[tuple[Phase, Step], Phase] = {
 }
 
 
+def why_not(phase: Phase) -> str:
+    """Why a person's act does not fit this phase of the call."""
+    if phase in UNANSWERED:
+        return "the call is not answered yet"
+    if phase is Phase.WAITING:
+        return "the call is not connected yet"
+    if phase in TRANSFERRING:
+        return "the call is being transferred"
+    if phase in {Phase.SAYING_GOODBYE, Phase.HANGING_UP}:
+        return "the call is being ended"
+    return "the call is over"
+
+
 class CallPhase:
     """The phase of one call, and the only place where it changes."""
 

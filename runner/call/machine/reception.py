@@ -16,9 +16,9 @@ from runner.call.machine.lookup import (
     default_answer,
     lookup_request,
 )
-from runner.call.machine.phase import CallPhase, Phase, Step
+from runner.call.machine.phase import CallPhase, Phase, Step, why_not
 from runner.call.machine.session import Session
-from runner.call.machine.steering import refuse, why_not
+from runner.call.machine.steering import refuse
 from runner.call.machine.world import World
 from runner.call.records.deeds import Deeds
 from runner.call.routes.routing import Match

@@ -3,6 +3,13 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from runner.model.action import SetTimer, Timer, TimerKind
+from runner.model.values import Instant
+
+LAST_WORDS = Timer(TimerKind.LAST_WORDS)
+LAST_WORDS_S = 30.0
+"""How long a goodbye and running tools may delay the hang-up, and an announcement the transfer."""
+
 
 class SentenceEnd(Enum):
     """How a sentence ended."""
@@ -44,3 +51,8 @@ class Request:
     def is_persons(self) -> bool:
         """Whether the response says what a person wants said."""
         return any(sentence.is_persons for sentence in self.sentences)
+
+
+def wait_for_last_words(now: Instant) -> SetTimer:
+    """Bounds the wait for a goodbye or an announcement."""
+    return SetTimer(timer=LAST_WORDS, at=now + LAST_WORDS_S)

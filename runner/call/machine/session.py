@@ -23,6 +23,7 @@ from runner.call.machine.steering import Steering
 from runner.call.machine.tampering import TamperWatch
 from runner.call.machine.tool_calls import ToolCalls
 from runner.call.machine.tool_dispatch import ToolDispatch
+from runner.call.machine.transfers import Transfers
 from runner.call.records.bill import Bill
 from runner.call.records.deeds import Deeds
 from runner.call.records.record_builder import RecordBuilder
@@ -60,6 +61,7 @@ class Session:
         "tampering",
         "texts",
         "tools",
+        "transfers",
     )
 
     def __init__(
@@ -100,6 +102,14 @@ class Session:
             variables=self.texts.variables,
             secrets=secrets,
         )
+        self.transfers = Transfers(
+            phase=phase,
+            speech=self.speech,
+            tools=self.tools,
+            record=self.builder,
+            texts=self.texts,
+            deeds=deeds,
+        )
         self.ending = CallEnding(
             phase=phase,
             speech=self.speech,
@@ -108,6 +118,7 @@ class Session:
             texts=self.texts,
             lead=self.lead,
             deeds=deeds,
+            transfers=self.transfers,
         )
         self.serving = ServingAgent(
             agent=agent,
@@ -127,7 +138,7 @@ class Session:
         self.dispatch = ToolDispatch(
             phase=phase,
             tools=self.tools,
-            ending=self.ending,
+            transfers=self.transfers,
             serving=self.serving,
             consumption=self.consumption,
             lead=self.lead,
@@ -138,7 +149,7 @@ class Session:
             phase=phase,
             deeds=deeds,
             speech=self.speech,
-            ending=self.ending,
+            transfers=self.transfers,
             serving=self.serving,
             texts=self.texts,
             lead=self.lead,
@@ -151,6 +162,7 @@ class Session:
             phase=phase,
             speech=self.speech,
             ending=self.ending,
+            transfers=self.transfers,
             serving=self.serving,
             messages=self.messages,
             texts=self.texts,
@@ -162,6 +174,7 @@ class Session:
             speech=self.speech,
             tools=self.tools,
             ending=self.ending,
+            transfers=self.transfers,
             serving=self.serving,
             refresh=self.refresh,
             steering=self.steering,

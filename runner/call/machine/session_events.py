@@ -233,8 +233,13 @@ def _timer_fired(session: Session, fired: TimerFired, now: Instant) -> list[Inte
             return session.connection.stop_waiting_for_media()
         case TimerKind.WAITING:
             return session.tools.still_waiting(fired.timer.key, now)
-        case kind:
-            return session.ending.overdue(kind, now) + session.tools.go_on()
+        case TimerKind.LAST_WORDS:
+            return session.ending.not_heard_in_time(now) + session.tools.go_on()
+        case TimerKind.TRANSFER:
+            return session.transfers.overdue(now) + session.tools.go_on()
+        case _:
+            # It belongs to the speech or to a part.
+            return []
 
 
 def _steered(session: Session, steered: Steered, now: Instant) -> list[Intent]:
@@ -242,7 +247,7 @@ def _steered(session: Session, steered: Steered, now: Instant) -> list[Intent]:
 
 
 def _refer_answered(session: Session, answered: ReferAnswered, now: Instant) -> list[Intent]:
-    return session.ending.refer_answered(answered.ok, answered.detail, now) + session.tools.go_on()
+    return session.transfers.answered(answered.ok, answered.detail, now) + session.tools.go_on()
 
 
 def _end_requested(_: Session, requested: EndRequested, now: Instant) -> list[Intent]:

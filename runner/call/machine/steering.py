@@ -8,26 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from runner.call.machine.call_ending import CallEnding, Transfer
 from runner.call.machine.call_texts import CallTexts
-from runner.call.machine.destinations import destinations
 from runner.call.machine.intent import AddMessage, End, GoOn, Intent
 from runner.call.machine.lead import Lead
-from runner.call.machine.phase import (
-    CONNECTED,
-    LIVE,
-    NOT_GONE,
-    NOT_OVER,
-    TRANSFERRING,
-    UNANSWERED,
-    CallPhase,
-    Phase,
-)
+from runner.call.machine.phase import CONNECTED, LIVE, NOT_GONE, NOT_OVER, CallPhase, Phase, why_not
 from runner.call.machine.sentence import SentenceEnd
 from runner.call.machine.serving_agent import ServingAgent
 from runner.call.machine.session_refresh import SessionRefresh
 from runner.call.machine.silence import STALL, restart_silence
 from runner.call.machine.speech import Speech
+from runner.call.machine.transfers import Transfer, Transfers, destinations
 from runner.call.records.deeds import Deeds
 from runner.model.action import ClearTimer, Interrupt, Log, LogEvent
 from runner.model.agent import Agent
@@ -87,19 +77,6 @@ def phases_for(act: SteeringAct) -> tuple[Phase, ...]:
             assert_never(act)
 
 
-def why_not(phase: Phase) -> str:
-    """Why a person's act does not fit this phase of the call."""
-    if phase in UNANSWERED:
-        return "the call is not answered yet"
-    if phase is Phase.WAITING:
-        return "the call is not connected yet"
-    if phase in TRANSFERRING:
-        return "the call is being transferred"
-    if phase in {Phase.SAYING_GOODBYE, Phase.HANGING_UP}:
-        return "the call is being ended"
-    return "the call is over"
-
-
 def refuse(deeds: Deeds, steered: Steered, why: str, now: Instant) -> None:
     """Refuse an act, with the reason."""
     deeds.settle(steered.id, DeedResult.REFUSED, now, f'no "{steered.act.NAME}" now: {why}')
@@ -112,7 +89,7 @@ class Steering:
     phase: CallPhase
     deeds: Deeds
     speech: Speech
-    ending: CallEnding
+    transfers: Transfers
     serving: ServingAgent
     texts: CallTexts
     lead: Lead
@@ -247,7 +224,7 @@ class Steering:
         if act.to not in known:
             return self._refuse(steered, f'"{act.to}" is not among the destinations', now)
         transfer = Transfer(target=known[act.to], name=act.to, say=act.say, deed_id=steered.id)
-        return self.ending.announce(transfer, now)
+        return self.transfers.announce(transfer, now)
 
     def _end_call(self, steered: Steered, act: EndCall, now: Instant) -> list[Intent]:
         can_say = self.phase.now is Phase.TALKING and not self.speech.is_closed

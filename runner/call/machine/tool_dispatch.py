@@ -6,15 +6,15 @@ A hand-off ends when the API has accepted or refused the change of the session; 
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
-from runner.call.machine.call_ending import CallEnding, Transfer
 from runner.call.machine.intent import End, GoOn, Intent
 from runner.call.machine.lead import Lead
 from runner.call.machine.limits import Consumption
-from runner.call.machine.phase import CallPhase, Phase
+from runner.call.machine.phase import CallPhase, Phase, why_not
 from runner.call.machine.serving_agent import ServingAgent
 from runner.call.machine.session_refresh import SessionRefresh
 from runner.call.machine.tool_calls import OpenCall, ToolCalls
 from runner.call.machine.tool_refusals import Refusal, RefusedBecause
+from runner.call.machine.transfers import Transfer, Transfers
 from runner.call.records.deeds import Deeds
 from runner.call.tools.tool_result import ToolOutput
 from runner.model.action import Log, LogEvent, LogLevel
@@ -35,7 +35,7 @@ class ToolDispatch:
 
     phase: CallPhase
     tools: ToolCalls
-    ending: CallEnding
+    transfers: Transfers
     serving: ServingAgent
     consumption: Consumption
     lead: Lead
@@ -109,7 +109,7 @@ class ToolDispatch:
         self, called: ToolCalled, opened: OpenCall, binding: MovingBinding, now: Instant
     ) -> list[Intent]:
         if self.phase.now is not Phase.TALKING:
-            error = f"not now: the call is being {self.ending.being}"
+            error = f"not now: {why_not(self.phase.now)}"
             return [*self.tools.refuse(called, Refusal(because=RefusedBecause.ENDING, error=error), now)]
         if self.lead.is_taken:
             error = "not now: a colleague leads the call"
@@ -134,7 +134,7 @@ class ToolDispatch:
                     response_id=opened.response_id,
                     if_not_completed=binding.if_not_completed,
                 )
-                return self.ending.announce(transfer, now)
+                return self.transfers.announce(transfer, now)
             case _:
                 assert_never(binding)
 

@@ -1,8 +1,7 @@
 """A person sends a call on: to another agent, to a telephone, or to its end."""
 
-from runner.call.machine.call_ending import NOT_TRANSFERRED
-from runner.call.machine.destinations import destinations
 from runner.call.machine.phase import Phase
+from runner.call.machine.transfers import NOT_TRANSFERRED, destinations
 from runner.model.action import AddItem, HangUp, Interrupt, Refer, SendOutput, Speak
 from runner.model.agent import Wait
 from runner.model.conversation_event import ApiError, ApiErrorKind, SessionUpdated

@@ -36,7 +36,7 @@ def test_a_transfer_does_not_wait_for_ever_for_its_sentence() -> None:
     play = talking(TO_NURSE)
     play.responds(("to_a_person", '{"destination":"nurse"}'))
     play.happens(SidebandLost())
-    assert play.timer(TimerKind.SAYING_GOODBYE) is None, "lost while it was said, which ends the wait"
+    assert play.timer(TimerKind.LAST_WORDS) is None, "lost while it was said, which ends the wait"
     play = talking(TO_NURSE)
     called = ToolCalled(response_id="r", call_id="c", name="to_a_person", arguments='{"destination":"nurse"}')
     play.happens(ResponseStarted(response_id="r"), called, SidebandLost())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.call.machine.call_ending import NOT_TRANSFERRED
+from runner.call.machine.transfers import NOT_TRANSFERRED
 from runner.call.view.call_view import CallView
 from runner.serve.live_call import LiveCall
 from runner.serve.log_lines import call_id_of

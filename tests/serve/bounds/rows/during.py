@@ -171,7 +171,7 @@ async def a_transfer_that_the_api_does_not_answer(service: Service) -> None:
     assert list(call.outputs().values()) == ['{"error":"the transfer was not completed"}']
 
 
-@waits_beyond("call.machine.call_ending.TRANSFER_S")
+@waits_beyond("call.machine.transfers.TRANSFER_S")
 async def a_transferred_call_that_stays(service: Service) -> None:
     steps = (CallerSays(text="A person!"), calls("to_a_person", {"destination": "desk"}))
     faults = Faults(refer_effect=ReferEffect.STAYS)
@@ -179,7 +179,7 @@ async def a_transferred_call_that_stays(service: Service) -> None:
     assert list(call.outputs().values()) == ['{"error":"the transfer was not completed"}']
 
 
-@waits_beyond("call.machine.call_ending.GOODBYE_S")
+@waits_beyond("call.machine.sentence.LAST_WORDS_S")
 async def a_tool_that_runs_when_the_call_has_to_end(service: Service) -> None:
     service.endpoint.handlers["hangs"] = hang
     both = (CallsTool(name="fetch", arguments={"path": "hangs"}), CallsTool(name="end_call", arguments={}))
