@@ -49,10 +49,11 @@ _NEEDS_AGENTS = {"unknown-agent", "unreached-agent"}
 _EMPTY = Node(value={}, place=Place(SETTINGS_FILE, 1, 1))
 
 
-def _only_environment(runner: Node, name: str, environment: Node) -> Node:
-    """The document of runner.yaml with nothing in it but one environment."""
-    environments = runner.get("environments")
-    assert environments is not None  # noqa: S101 - for the type checker
+def _only_environment(runner: Node, name: str) -> Node | None:
+    """The document of runner.yaml with only this environment in it; None where there is no such one."""
+    environments, environment = runner.get("environments"), runner.find("environments", name)
+    if environments is None or environment is None:
+        return None
     return runner.holding({"environments": environments.holding({name: environment})})
 
 
@@ -77,10 +78,11 @@ class Loading:
         )
         self._hosts = environment_hosts(self._chosen, problems)
         refuse(runner, "runner", problems)
-        if self._chosen is not None and documents.runner is not None and environment is not None:
-            # Its own mistakes are reported before it is merged, except keys that it cannot have.
-            check(_only_environment(documents.runner, environment, self._chosen), "runner", problems)
         if documents.runner is not None:
+            # Its own mistakes are reported before it is merged, except keys that it cannot have.
+            alone = _only_environment(documents.runner, environment) if environment is not None else None
+            if alone is not None:
+                check(alone, "runner", problems)
             is_whole = not (documents.is_partial or documents.strangers)
             agents = documents.agents if is_whole else None
             check_environment_names(documents.runner, agents, problems)

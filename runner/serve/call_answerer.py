@@ -14,7 +14,7 @@ from runner.serve.logs import name_call
 class CallAnswerer:
     """Answers the calls that webhooks announce."""
 
-    live_calls: LiveCalls
+    live_calls: LiveCalls[LiveCall]
     new_call: Callable[[Ringing], Awaitable[LiveCall]]
     has_call: Callable[[str], Awaitable[bool]]
     """Whether this process has taken the call over."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from runner.serve.fleet.service import FleetService
 from runner.serve.jobs import JobWorker
+from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.storage import Storage
 from runner.serve.webhooks import Webhooks
@@ -21,7 +22,7 @@ class Service:
 
     storage: Storage
     webhooks: Webhooks
-    live_calls: LiveCalls
+    live_calls: LiveCalls[LiveCall]
     fleet: FleetService
     jobs: JobWorker
 
@@ -49,7 +50,7 @@ async def drain(
     await _unless(hurry, service.jobs.settle(), after_call_s)
 
 
-async def _until_quiet(webhooks: Webhooks, live_calls: LiveCalls) -> None:
+async def _until_quiet(webhooks: Webhooks, live_calls: LiveCalls[LiveCall]) -> None:
     await webhooks.settle()
     await live_calls.idle()
 

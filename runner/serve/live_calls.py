@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from runner.model.event import Steered
 from runner.model.job import Job
@@ -55,6 +55,9 @@ class Call(Protocol):
         """Nothing more happens to the call here: its record is saved, or there is none."""
 
 
+AnyCall = TypeVar("AnyCall", bound=Call)
+
+
 class Saver(Protocol):
     """Saves records. `runner.store.record_saver` has the real one."""
 
@@ -62,17 +65,17 @@ class Saver(Protocol):
         """Save this record and the jobs after its call, now or later. Bounded in time."""
 
 
-class LiveCalls:
+class LiveCalls(Generic[AnyCall]):
     """All live calls of the process. One task for each; none is lost, and none disturbs another."""
 
     def __init__(self, *, saver: Saver, metrics: Metrics, timeouts: Timeouts) -> None:
         self._saver = saver
         self._metrics = metrics
         self._timeouts = timeouts
-        self._calls: dict[asyncio.Task[None], Call] = {}
-        self._by_id: dict[str, Call] = {}
+        self._calls: dict[asyncio.Task[None], AnyCall] = {}
+        self._by_id: dict[str, AnyCall] = {}
         """One that was dropped may still be closing while it is served here again: the later one counts."""
-        metrics.watch_live_calls(lambda: len(self))
+        metrics.live_calls.set_function(lambda: len(self))
 
     def __len__(self) -> int:
         return sum(call.is_answered for call in self._calls.values())
@@ -82,7 +85,7 @@ class LiveCalls:
         """The number of calls that use descriptors and places, including those that ring."""
         return len(self._calls)
 
-    def serve(self, call: Call) -> None:
+    def serve(self, call: AnyCall) -> None:
         """Serve this call from now on."""
         task = asyncio.create_task(self._serve(call), name=f"call {call.id}")
         self._calls[task] = self._by_id[call.id] = call
@@ -107,18 +110,18 @@ class LiveCalls:
     async def hand_over(self, call_ids: Sequence[str]) -> None:
         """Drop calls for other runners, each once it has done what its journal says."""
 
-        async def hand_over(call: Call) -> None:
+        async def hand_over(call: AnyCall) -> None:
             await call.settle()
             call.drop()
 
         calls = [call for call_id in call_ids if (call := self.find(call_id)) is not None]
         await asyncio.gather(*map(hand_over, calls))
 
-    def find(self, call_id: str) -> Call | None:
+    def find(self, call_id: str) -> AnyCall | None:
         """The call of this id, when this process serves it."""
         return self._by_id.get(call_id)
 
-    def all(self) -> list[Call]:
+    def all(self) -> list[AnyCall]:
         """The calls of this process, ringing ones included, in order of arrival."""
         return list(self._calls.values())
 

@@ -3,8 +3,8 @@
 import logging
 from typing import TextIO
 
+from runner.serve.log_handlers import DirectHandler, QueuedHandler
 from runner.serve.log_lines import JsonLines, TextLines, call_id_of_task
-from runner.serve.log_writer import DirectHandler, QueuedHandler
 
 
 def configure(

@@ -137,35 +137,17 @@ class Metrics:
         self.jobs = make.gauge(
             "jobs", "Jobs after calls in the store: open, or parked after their last attempt failed.", "state"
         )
-
         self.jobs_held = make.gauge(
             "jobs_held", "Jobs after calls that this process is attempting, by receiver.", "receiver"
         )
-
-    def watch_live_calls(self, count: Callable[[], float]) -> None:
-        """Call `count` whenever the number of live calls is needed."""
-        self.live_calls.set_function(count)
 
     def note_journal_batch(self, blocks: int, size: int) -> None:
         """Count a batch with this many journal blocks and bytes."""
         self.journal_blocks.inc(blocks)
         self.journal_bytes.inc(size)
 
-    def watch_journal_behind(self, count: Callable[[], float], lag_s: Callable[[], float]) -> None:
-        """Call `count` and `lag_s` whenever the backlog of journals is needed: its bytes and its age."""
-        self.journal_behind.set_function(count)
-        self.journal_lag_seconds.set_function(lag_s)
-
-    def watch_unsaved_records(self, count: Callable[[], float]) -> None:
-        """Call `count` whenever the number of unsaved records is needed."""
-        self.unsaved_records.set_function(count)
-
-    def watch_ready(self, is_ready: Callable[[], bool]) -> None:
-        """Call `is_ready` whenever readiness is needed."""
-        self.ready.set_function(is_ready)
-
     def watch_connections(self, count: Callable[[], float]) -> None:
-        """Call `count`, and the other functions given, whenever the number of open connections is needed."""
+        """Add the connections of another listener: `count` is called whenever their number is needed."""
         self._connection_counts.append(count)
         self.connections.set_function(lambda: sum(count() for count in self._connection_counts))
 

@@ -37,6 +37,7 @@ from runner.serve.fleet.service import FleetService
 from runner.serve.jobs import JobWorker
 from runner.serve.listen_address import open_port, url_of
 from runner.serve.listener import Listener
+from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.loop_lag import watch_loop
 from runner.serve.metrics import Metrics
@@ -111,7 +112,7 @@ class Runner:
         self._shares = DescriptorShares.of(limit())
         self._metrics = Metrics()
         self._readiness = Readiness(self._shares.calls)
-        self._metrics.watch_ready(lambda: not self._readiness.obstacles())
+        self._metrics.ready.set_function(lambda: not self._readiness.obstacles())
         self.versions = Versions(Version.of(configuration, secrets, version), source, self._metrics)
         """The configuration that new calls get."""
         self._readiness.add_troubles(lambda: [f"configuration {self.versions.current.source.hash}"])
@@ -187,7 +188,7 @@ class Runner:
         )
         self._owned.push_async_callback(jobs.close)
         jobs.start()
-        live_calls = LiveCalls(saver=storage.saver, metrics=self._metrics, timeouts=self._timeouts)
+        live_calls = LiveCalls[LiveCall](saver=storage.saver, metrics=self._metrics, timeouts=self._timeouts)
         self._readiness.count_calls(lambda: live_calls.held)
         fleet = FleetService(
             storage.store,

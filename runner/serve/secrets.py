@@ -7,6 +7,7 @@ that a key or a webhook's secret can be rotated without a restart.
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -28,16 +29,11 @@ class Secret(Protocol):
         """Its current value."""
 
 
+@dataclass(frozen=True, slots=True)
 class FixedSecret:
     """A secret that never changes while the process lives."""
 
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    @property
-    def value(self) -> str:
-        """The secret."""
-        return self._value
+    value: str = field(repr=False)
 
 
 class FileSecret:

@@ -47,7 +47,7 @@ class Storage:
             on_jobs=on_jobs,
             on_failure=metrics.store_failures.inc,
         )
-        metrics.watch_unsaved_records(lambda: len(saver))
+        metrics.unsaved_records.set_function(lambda: len(saver))
         await saver.open()
         work = [Background("saving records", saver.run)]
         if keep_s is not None:

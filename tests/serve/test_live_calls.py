@@ -113,7 +113,9 @@ class Shelf:
         self.jobs += jobs
 
 
-def live_calls(shelf: Shelf, metrics: Metrics | None = None, timeouts: Timeouts | None = None) -> LiveCalls:
+def live_calls(
+    shelf: Shelf, metrics: Metrics | None = None, timeouts: Timeouts | None = None
+) -> LiveCalls[TalkingCall]:
     return LiveCalls(saver=shelf, metrics=metrics or Metrics(), timeouts=timeouts or Timeouts())
 
 
@@ -250,7 +252,7 @@ async def test_a_call_is_handed_over_once_it_has_done_what_its_journal_says() ->
 async def test_a_call_that_comes_back_while_it_still_closes_here_is_the_one_that_is_found_and_dropped() -> (
     None
 ):
-    live_calls = LiveCalls(saver=Shelf(), metrics=Metrics(), timeouts=Timeouts())
+    live_calls = LiveCalls[TalkingCall](saver=Shelf(), metrics=Metrics(), timeouts=Timeouts())
     closing, back = TalkingCall(), TalkingCall()
     live_calls.serve(closing)
     live_calls.serve(back)

@@ -8,7 +8,6 @@ import hmac
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ import jwt
 
 from runner.model.settings import May
 from runner.model.values import Instant
+from runner.serve.addresses import counted_as, is_private, parsed
 from runner.serve.admin.problem import AdminProblem
 
 MIN_TOKEN = 32
@@ -68,7 +68,7 @@ class Source:
         A peer of the public network is no such proxy, and says what it likes.
         """
         seen = forwarded_for.rpartition(",")[2].strip()
-        if _is_private(peer) and _is_address(seen):
+        if is_private(peer) and parsed(seen) is not None:
             return cls(address=seen, proxy=peer)
         return cls(address=peer)
 
@@ -82,7 +82,7 @@ class FailedAttempts:
 
     def note(self, address: str, now: Instant) -> None:
         """Count a wrong token from this address."""
-        key = _network(address)
+        key = counted_as(address)
         times = self._at.setdefault(key, deque(maxlen=self._most))
         times.append(now)
         self._at.move_to_end(key)
@@ -91,7 +91,7 @@ class FailedAttempts:
 
     def wait_s(self, address: str, now: Instant) -> float:
         """How long the address has to wait; 0 when it may try."""
-        times = self._at.get(_network(address))
+        times = self._at.get(counted_as(address))
         if times is None or len(times) < self._most:
             return 0.0
         return max(0.0, times[0] + FAILURES_WITHIN_S - now)
@@ -149,11 +149,7 @@ class Access:
             return False
         if not name:
             return False
-        try:
-            ip_address(name)
-        except ValueError:
-            return name == "localhost" or name in self._hosts
-        return True
+        return parsed(name) is not None or name == "localhost" or name in self._hosts
 
     # Identity
 
@@ -259,24 +255,3 @@ def _is_same(origin: str | None, host: str | None) -> bool:
         return urlsplit(origin).netloc.lower() == host.lower()
     except ValueError:
         return False
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_private(address: str) -> bool:
-    return _is_address(address) and ip_address(address).is_private
-
-
-def _network(address: str) -> str:
-    """The network of an address: with IPv6, a customer has at least a /64."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    return str(int(parsed) >> 64) if isinstance(parsed, IPv6Address) and not parsed.ipv4_mapped else address

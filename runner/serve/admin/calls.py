@@ -17,6 +17,7 @@ from runner.serve.admin.followed import FollowedCalls
 from runner.serve.admin.peers import Owner, PeerError, Peers, Reply, as_json, passed_on
 from runner.serve.admin.problem import CONTENT_TYPE, AdminProblem, not_found
 from runner.serve.admin.streams import Reader, ReaderGoneError, Streams
+from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 
 MOST_STREAMS = 64
@@ -46,7 +47,7 @@ ACTS: Mapping[str, str] = {
 class CallRequests:
     """Answers requests about live calls."""
 
-    live_calls: LiveCalls
+    live_calls: LiveCalls[LiveCall]
     followed: FollowedCalls
     peers: Peers
     streams: Streams

@@ -130,7 +130,7 @@ class _Shown:
 class FollowedCalls:
     """The followed calls of this process."""
 
-    def __init__(self, live_calls: LiveCalls, runner: str, clock: Callable[[], Instant]) -> None:
+    def __init__(self, live_calls: LiveCalls[LiveCall], runner: str, clock: Callable[[], Instant]) -> None:
         self.runner = runner
         """The id of this process as a runner."""
         self._live_calls = live_calls
@@ -144,8 +144,7 @@ class FollowedCalls:
     def call(self, call_id: str) -> LiveCall | None:
         """A call that this process serves."""
         call = self._live_calls.find(call_id)
-        is_there = isinstance(call, LiveCall) and call.machine is not None and not call.is_over
-        return call if is_there and isinstance(call, LiveCall) else None
+        return call if call is not None and call.machine is not None and not call.is_over else None
 
     def view(self, call: LiveCall) -> CallView:
         """A view of a call, for one reader only."""
@@ -176,10 +175,9 @@ class FollowedCalls:
             if self._forgetting is None:
                 self._forget_rows_in(IDLE_S)
             now, before = self._clock(), self._shown
-            calls = [call for call in self._live_calls.all() if isinstance(call, LiveCall)]
             shown = {
                 call.id: each
-                for call in calls
+                for call in self._live_calls.all()
                 if call.machine is not None
                 and not call.is_over
                 and (each := self._row(call, now)) is not None

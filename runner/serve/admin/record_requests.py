@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TypeAlias
 
 from aiohttp import web
 
@@ -30,7 +30,6 @@ from runner.store.store import Records
 
 log = logging.getLogger("runner.serve.admin.records")
 
-
 DAY_PAGE = 200
 """Records read at a time: other requests, and calls, have their turn in between."""
 MOST_IN_A_DAY = 20_000
@@ -40,11 +39,8 @@ class NoScenarioError(Exception):
     """A call cannot be turned into a test. The text says why."""
 
 
-class ScenarioOf(Protocol):
-    """Turns a call that is over into a test."""
-
-    def __call__(self, record: JsonObject, /) -> str:
-        """The test as YAML. Raises NoScenarioError."""
+ScenarioOf: TypeAlias = Callable[[JsonObject], str]
+"""Turns the record of a call into a test as YAML. Raises NoScenarioError."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,7 +51,6 @@ class RecordRequests:
     versions: Versions
     clock: Callable[[], Instant]
     scenario_of: ScenarioOf | None = None
-    """Turns a record into a test."""
 
     def handlers(self) -> Mapping[str, Answer]:
         """Handlers by the ids of the document's operations."""

@@ -1,7 +1,6 @@
 """The admin API and the console of one process, behind a listener of their own."""
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
@@ -12,6 +11,7 @@ import aiohttp
 from runner.errors import CannotRunError
 from runner.model.settings import Admin
 from runner.model.values import Instant
+from runner.serve.addresses import is_loopback, parsed
 from runner.serve.admin.access import MIN_TOKEN, Access, Token
 from runner.serve.admin.app import AdminApp
 from runner.serve.admin.calls import CallRequests
@@ -22,6 +22,7 @@ from runner.serve.admin.streams import Streams
 from runner.serve.fleet.service import FleetService
 from runner.serve.listen_address import open_port, url_of
 from runner.serve.listener import Listener
+from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.secrets import FoundSecrets
@@ -51,7 +52,7 @@ def check_tokens(admin: Admin, secrets: FoundSecrets) -> None:
 
 def check_dev(admin: Admin) -> None:
     """Without a token only this machine may ask. Raises CannotRunError."""
-    if not _is_loopback(admin.host):
+    if not is_loopback(admin.host):
         raise CannotRunError(
             f'--dev asks for no token, and server.admin.host is "{admin.host}"; listen at 127.0.0.1'
         )
@@ -61,12 +62,9 @@ def address_of(declared: str | None, host: str, port: int) -> str:
     """The URL at which other runners reach a listener with this host and port."""
     if declared is not None:
         return declared
-    try:
-        is_any = ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        is_any = False
-    name = _own_name() if is_any else host
-    return url_of(name, port)
+    address = parsed(host)
+    is_any = address is not None and address.is_unspecified
+    return url_of(_own_name() if is_any else host, port)
 
 
 def _own_name() -> str:
@@ -79,7 +77,7 @@ def _own_name() -> str:
         address = socket.gethostbyname(name)
     except OSError:
         return name
-    return name if ipaddress.ip_address(address).is_loopback else address
+    return name if is_loopback(address) else address
 
 
 async def open_admin(
@@ -88,7 +86,7 @@ async def open_admin(
     *,
     owner: AsyncExitStack,
     fleet: FleetService,
-    live_calls: LiveCalls,
+    live_calls: LiveCalls[LiveCall],
     store: Store,
     versions: Versions,
     most_connections: int,
@@ -140,10 +138,3 @@ def _tokens_of(admin: Admin, secrets: FoundSecrets) -> Callable[[], Mapping[str,
         }
 
     return now
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

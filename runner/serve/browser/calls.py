@@ -59,7 +59,7 @@ class SecretMaker(Protocol):
 class Serving:
     """What calls are served with, once the runner is ready."""
 
-    live_calls: LiveCalls
+    live_calls: LiveCalls[LiveCall]
     new_call: NewCall
     is_open: Callable[[], bool]
     world: Callable[[], World]

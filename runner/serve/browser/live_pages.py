@@ -42,10 +42,10 @@ class LivePages:
         self._served: dict[str, BrowserWatch] = {}
         self._followers: dict[str, list[Follower]] = {}
         """By call, who gets its watch whenever this process takes it up, however soon it is over again."""
-        self._live_calls: LiveCalls | None = None
+        self._live_calls: LiveCalls[LiveCall] | None = None
         self._peers: PeerRunners | None = None
 
-    def open(self, live_calls: LiveCalls, peers: PeerRunners) -> None:
+    def open(self, live_calls: LiveCalls[LiveCall], peers: PeerRunners) -> None:
         """Answer from now on; `peers` serve the calls that this process does not."""
         self._live_calls, self._peers = live_calls, peers
 
@@ -97,8 +97,7 @@ class LivePages:
     def _live(self, call_id: str) -> LiveCall | None:
         if self._live_calls is None or call_id not in self._served:
             return None
-        live = self._live_calls.find(call_id)
-        return live if isinstance(live, LiveCall) else None
+        return self._live_calls.find(call_id)
 
     async def _tell_owner(self, owner: Owner, path: str, token: str) -> bool:
         if owner.address is None or self._peers is None:

@@ -1,10 +1,10 @@
 """Reads where a request comes from: the page's origin, as the browser sends it, and the address."""
 
 from collections.abc import Mapping
-from ipaddress import IPv6Address, ip_address
 
 from aiohttp import web
 
+from runner.serve.addresses import counted_as, is_loopback, is_private
 from runner.serve.browser.refusal import RefusedError
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
@@ -45,30 +45,7 @@ def is_on_loopback(request: web.Request) -> bool:
 
 
 def address_of(request: web.Request) -> str:
-    """The address for rate limits. Behind one's own proxy, what the proxy has seen: the last entry.
-
-    Of IPv6, one customer has a /64 at least, so it is the network that counts.
-    """
+    """The address for rate limits. Behind one's own proxy, what the proxy has seen: the last entry."""
     peer = request.remote or ""
     forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    address = forwarded if forwarded and _is_near(peer) else peer
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    return str(int(parsed) >> 64) if isinstance(parsed, IPv6Address) and not parsed.ipv4_mapped else address
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether only this machine reaches this host."""
-    try:
-        return ip_address(host or "").is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _is_near(address: str) -> bool:
-    try:
-        return ip_address(address).is_private
-    except ValueError:
-        return False
+    return counted_as(forwarded if forwarded and is_private(peer) else peer)

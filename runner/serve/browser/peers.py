@@ -11,7 +11,7 @@ import aiohttp
 
 from runner.errors import StoreError
 from runner.model.settings import Server
-from runner.serve.browser.origins import is_loopback
+from runner.serve.addresses import is_loopback
 from runner.serve.browser.refusal import RETRY_AFTER, RefusedError
 from runner.store.store import Fleet
 

@@ -19,6 +19,7 @@ from runner.serve.fleet.journal_writer import CallJournal, JournalWriter
 from runner.serve.fleet.lease_keeper import LeaseKeeper
 from runner.serve.fleet.member import Member
 from runner.serve.fleet.takeover import LeftCall, Takeover
+from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.versions import Versions
@@ -50,7 +51,7 @@ class FleetService:
         store: Store,
         seal: Seal,
         versions: Versions,
-        live_calls: LiveCalls,
+        live_calls: LiveCalls[LiveCall],
         metrics: Metrics,
         *,
         version: str,
@@ -84,7 +85,8 @@ class FleetService:
             claims=self.keeper.calls,
             on_written=metrics.note_journal_batch,
         )
-        metrics.watch_journal_behind(lambda: self._writer.behind_bytes, lambda: self._writer.lag_s)
+        metrics.journal_behind.set_function(lambda: self._writer.behind_bytes)
+        metrics.journal_lag_seconds.set_function(lambda: self._writer.lag_s)
         self._takeover = Takeover(store, seal, versions, clock)
         self._published: str | None = None
         self._new_call: NewCall | None = None

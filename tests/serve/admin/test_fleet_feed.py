@@ -8,6 +8,7 @@ from runner.model.live_call import RunnerInfo
 from runner.serve.admin.fleet_feed import MOST_GONE, Changes, FleetFeed
 from runner.serve.admin.followed import FollowedCalls
 from runner.serve.admin.peers import Peers
+from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.timeouts import Timeouts
@@ -28,7 +29,7 @@ class OthersWithoutAdmin(Peers):
 
 
 def a_feed(peers: Peers | None = None) -> FleetFeed:
-    calls = LiveCalls(saver=NoSaver(), metrics=Metrics(), timeouts=Timeouts())
+    calls = LiveCalls[LiveCall](saver=NoSaver(), metrics=Metrics(), timeouts=Timeouts())
     return FleetFeed(FollowedCalls(calls, "host-1", clock), peers, lambda: NOW)
 
 

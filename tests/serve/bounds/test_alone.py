@@ -88,12 +88,12 @@ async def test_outputs_that_are_sent_again_harm_no_neighbour(tmp_path: Path) -> 
 UNREAD = {
     **LOWERED,
     "serve.log_folding.MOST_ALIKE": 100_000,
-    "serve.log_writer.MOST_WAITING": 50,
+    "serve.log_handlers.MOST_WAITING": 50,
     "serve.timeouts.end_s": 1.0,
 }
 
 
-@alone_beyond("serve.log_writer.MOST_WAITING", "serve.log_writer.FLUSH_S")
+@alone_beyond("serve.log_handlers.MOST_WAITING", "serve.log_handlers.FLUSH_S")
 async def test_a_log_that_nobody_reads_harms_no_neighbour(tmp_path: Path) -> None:
     async with serving(tmp_path, UNREAD) as service:
         service.reads_log.clear()

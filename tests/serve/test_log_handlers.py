@@ -16,7 +16,7 @@ import pytest
 from runner.serve.log_folding import MOST_ALIKE, MOST_OF_A_CALL, Folding
 from runner.serve.logs import configure, configure_without_thread, name_call
 
-log = logging.getLogger("runner.serve.test_log_writer")
+log = logging.getLogger("runner.serve.test_log_handlers")
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
 def test_a_reader_that_stops_holds_nobody_up_and_learns_how_much_it_missed(
     monkeypatch: pytest.MonkeyPatch, pipe: tuple[int, io.TextIOWrapper]
 ) -> None:
-    monkeypatch.setattr("runner.serve.log_writer.MOST_WAITING", 1000)
+    monkeypatch.setattr("runner.serve.log_handlers.MOST_WAITING", 1000)
     reader, stream = pipe
     handler = configure(stream)
     logged = 3000
@@ -162,8 +162,8 @@ def test_what_was_folded_is_told_soon_though_nothing_else_is_logged(
     monkeypatch: pytest.MonkeyPatch, pipe: tuple[int, io.TextIOWrapper]
 ) -> None:
     reader, stream = pipe
-    monkeypatch.setattr("runner.serve.log_writer.Folding", lambda: Folding(window_s=1.0))
-    monkeypatch.setattr("runner.serve.log_writer.TICK_S", 0.01)
+    monkeypatch.setattr("runner.serve.log_handlers.Folding", lambda: Folding(window_s=1.0))
+    monkeypatch.setattr("runner.serve.log_handlers.TICK_S", 0.01)
     configure(stream)
     for _ in range(MOST_ALIKE + 1):
         log.warning("webhook refused")
@@ -190,10 +190,10 @@ def test_a_value_whose_text_cannot_be_had_costs_its_own_line_only() -> None:
 
 WRITERS = """
 import logging, os, sys, tempfile
-from runner.serve import log_writer
+from runner.serve import log_handlers
 from runner.serve.logs import configure
 
-log_writer.FLUSH_S = 60.0
+log_handlers.FLUSH_S = 60.0
 lock = tempfile.TemporaryFile()
 for name in "ab":
     if not os.fork():
