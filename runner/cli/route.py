@@ -134,9 +134,11 @@ def _expected(agent: str | None, match: Match, configuration: Configuration) -> 
 def _show(call: IncomingCall, at: datetime, explanation: Explanation, terminal: Terminal) -> None:
     match = explanation.match
     found_in = f", found in {call.called_found_in}" if call.called_found_in else ""
-    called = _party(call.called) if call.called.uri or call.transport is Transport.SIP else ANY_AGENT
+    called = (
+        _party(call.called, "nothing") if call.called.uri or call.transport is Transport.SIP else ANY_AGENT
+    )
     _row("to", f"{called}{found_in}", terminal)
-    _row("from", _party(call.caller), terminal)
+    _row("from", _party(call.caller, "no From header"), terminal)
     _row("at", time_words(at), terminal)
     if match.agent is not None:
         _row("agent", match.agent, terminal, Style.GOOD)
@@ -176,11 +178,11 @@ def _name(candidate: Candidate) -> str:
     return entry.agent if isinstance(entry, Route) else f"reject {entry.status}"
 
 
-def _party(address: Address) -> str:
+def _party(address: Address, absent: str) -> str:
     if address.anonymous:
         return f"a withheld number ({address.uri})"
     if address.number is not None:
         return f"{address.number} ({address.country or 'of no known country'})"
     if address.uri.startswith(WEB):
         return f"{address.uri} (from a browser)"
-    return f'"{address_text(address)}" (not a telephone number)' if address.uri else "no From header"
+    return f'"{address_text(address)}" (not a telephone number)' if address.uri else absent

@@ -92,6 +92,7 @@ def test_the_agent_the_place_of_the_number_and_every_other_route(
             ["--to", "+18005551212", "--from", "anonymous"],
             ["from    a withheld number (anonymous)", "agent   front-desk"],
         ),
+        (["--to", ""], ["to      nothing, found in To", "from    no From header"]),
         (
             ["--to", "desk", "--from", "sip:1001@pbx"],
             ['to      "sip:desk" (not a telephone number), found in To'],

@@ -35,7 +35,8 @@ class Null(ChainableUndefined):
 
     @property
     def _undefined_message(self) -> str:
-        return f'"{self._undefined_name}" is null'
+        name = self._undefined_name
+        return f'"{name}" is null' if isinstance(name, str) else f"entry {name} is null"
 
     def __eq__(self, other: object) -> bool:
         return other is None or isinstance(other, Undefined)

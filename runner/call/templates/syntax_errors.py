@@ -16,6 +16,8 @@ _CLOSED_BY = {
 """What would be right, by the ends of Jinja's messages."""
 
 _ENDS = {"{{": "}}", "{%": "%}"}
+_NAMES = ("call", "vars", "lookup", "args", "secrets", "agent", "now")
+"""What an expression begins with, for those who write one as a statement."""
 _MARK = re.compile(r"\{\{|\{%|\}\}|%\}")
 _UNKNOWN_TAG = re.compile(r"^Encountered unknown tag '(\w+)'")
 _EARLY = re.compile(r'unexpected "(\}\}|%\})"')
@@ -51,6 +53,10 @@ def as_template_error(error: TemplateSyntaxError, source: str) -> TemplateError:
         mark = text[opening : opening + 2]
         message = f'this "{mark}" is never closed; it ends with "{_ENDS[mark]}"'
         return TemplateError(message, *_place(text, opening))
+    if opening > 0 and text.startswith("{{{", opening - 1):
+        return TemplateError(
+            'an expression stands in two braces, "{{ … }}", not in three', *_place(text, opening - 1)
+        )
     for operator, right in _OPERATORS.items():
         begin = text.find(operator, max(0, offset - len(operator) + 1), offset + len(operator))
         if begin != -1 and "\n" not in text[begin:offset]:
@@ -60,6 +66,9 @@ def as_template_error(error: TemplateSyntaxError, source: str) -> TemplateError:
         ends = f'"{crossed[2]}" that is open ends with "{{% end{crossed[2]} %}}"'
         return TemplateError(f'"{crossed[1]}" closes nothing here; the {ends}', line, column)
     tag = _UNKNOWN_TAG.search(error.message or "")
+    if tag is not None and tag.group(1) in _NAMES:
+        right = f'"{{{{ {_inner(text, opening)} }}}}"'
+        return TemplateError(f'"{{% … %}}" holds no expression; write {right}', line, column)
     if tag is not None:
         return TemplateError(
             f'"{tag.group(1)}" is not supported in templates; use "if", "for", "set" or "raw"', line, column
@@ -74,6 +83,11 @@ def as_template_error(error: TemplateSyntaxError, source: str) -> TemplateError:
     elif message in _OPEN_QUOTES:
         return TemplateError("this quote is never closed", line, column)
     return TemplateError(f"this template cannot be read: {message}", line, column)
+
+
+def _inner(text: str, opening: int) -> str:
+    """What stands between the braces that open here and those that close them."""
+    return text[opening + 2 :].partition("%}")[0].strip("+- \n")
 
 
 def _place(text: str, offset: int) -> tuple[int, int]:

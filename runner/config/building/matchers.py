@@ -37,6 +37,8 @@ _COLUMNS = re.compile(r"[,;\t|]")
 _CURLY = "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
 """Quotes as word processors set them, which YAML does not know."""
 _WILD_NUMBER = re.compile(r"(\+[0-9]+)[*xX%]+")
+_WITHHELD = ("anonymous", "withheld", "private", "restricted", "unknown", "blocked")
+_EVERYONE = ("*", ".*", "+*", "any", "all", "everyone", "anyone", "default")
 _LIST_FILE = re.compile(r"[\w./-]+\.(txt|csv|list|tsv)")
 _MOST_TOLD = 3
 """Wrong lines of a list that are reported; the others are counted."""
@@ -231,6 +233,10 @@ def _instead_of(text: str) -> str:
         return f"write {{in: {text}}}"
     if text[:1] in _CURLY:
         return f'its curly quotes are part of it; write "{text.strip(_CURLY)}", with straight ones'
+    if text.lower() in _WITHHELD:
+        return "write {anonymous: true} for callers who withhold their number"
+    if text in _EVERYONE:
+        return 'leave it out to match everybody, or write {user: "*"}'
     if wild := _WILD_NUMBER.fullmatch(text):
         return f'write {{prefix: "{wild[1]}"}} for numbers that begin so'
     return "write +18005551212 or sip:desk@pbx.example"

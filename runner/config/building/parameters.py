@@ -7,10 +7,13 @@ mistake in a schema with a page about the schema of schemas.
 import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from functools import partial
 
 from runner.call.schemas.schema import compile_pattern
 from runner.config.building.schema_walk import circular_references, resolved
-from runner.config.checking.schema_words import shown_value
+from runner.config.checking.schema_shapes import flow_data
+from runner.config.checking.schema_types import fits
+from runner.config.checking.schema_words import expected, shown_value
 from runner.config.checking.suggest import did_you_mean, nearest, one_of
 from runner.config.node import Node
 from runner.config.problem import Problems
@@ -104,6 +107,7 @@ class _Check:
             return
         for keyword, value in node.items():
             self._keyword(node, keyword, value)
+        self._choices_fit(node)
         if (patterns := node.get("patternProperties")) is not None:
             for source in patterns.key_places:
                 self._pattern(patterns.key_place(source), '"patternProperties" has', source)
@@ -155,6 +159,12 @@ class _Check:
         if value.text not in _FORMATS and near is not None:
             message = f'"format" is "{value.text}"; did you mean "{near}"?'
             self._problems.warning(value.place, self._rule, message)
+        elif not _FORMAT_NAME.fullmatch(value.text):
+            message = (
+                f'"format" is "{value.text}", which checks nothing; write a kind of text such as "date" or '
+                '"date-time", and say in "description" what is meant'
+            )
+            self._problems.warning(value.place, self._rule, message)
 
     def _pattern(self, place: Place, subject: str, source: str) -> None:
         """A pattern searches text of a model or a caller, so its time must be bounded."""
@@ -171,6 +181,22 @@ class _Check:
         for reference in circular_references(node):
             message = f'"{reference.text}" leads back to itself, so that no value can be checked'
             self._error(reference, message)
+
+    def _choices_fit(self, node: Node) -> None:
+        """An argument is checked against both: a choice of another type could never be made."""
+        kind, choices = node.get("type"), node.get("enum")
+        if (
+            kind is None
+            or choices is None
+            or not all(map(partial(_is_list, _Kind.TYPE), kind.entries() or (kind,)))
+        ):
+            return
+        for choice in choices.entries():
+            if not fits(choice, {"type": kind.data()}, exactly=True):
+                types = " or ".join(entry.text for entry in kind.entries() or (kind,))
+                right = expected({"type": kind.data()})
+                message = f'"enum" has {flow_data(choice.data())}, but "type" is {types}; write {right}'
+                self._problems.warning(choice.place, self._rule, message)
 
     def _required_exists(self, node: Node) -> None:
         """A required argument without a description is legal, but probably a mistake."""
@@ -197,6 +223,8 @@ _FORMATS = frozenset(
     }
 )
 """Of JSON Schema 2020-12 (Validation, 7.3), and what others add."""
+_FORMAT_NAME = re.compile(r"[a-z][a-z0-9]*([-_.:][a-z0-9]+)*")
+"""People who know date patterns write one here."""
 _NOT_IN_RE2 = {
     "perl operator": "it has no look-around, so that it searches in linear time",
     r"escape sequence: \\[1-9]": "it has no back-references, so that it searches in linear time",

@@ -15,6 +15,8 @@ _BRACED = re.compile(
     re.DOTALL,
 )
 """A text that is a single expression in braces, or a single condition."""
+_SINGLE = re.compile(r"\$?\{\s*([A-Za-z_][\w.]*)\s*\}")
+"""A text that is a single name in the braces of other languages."""
 _ALMOST = re.compile(r"(?<!\{)\{ *((?:args|call|lookup|secrets|vars)(?:\.\w+)+) *\}{1,2}")
 """A name of the language in single braces, as other languages write it."""
 _PLACEHOLDER = re.compile(
@@ -133,9 +135,10 @@ def expression(node: Node | None, scope: Scope, problems: Problems) -> CompiledT
     """The expression of a scalar without braces, as in a `when`; it keeps its type."""
     if node is None or not isinstance(node.value, str):
         return None
-    if "{{" in node.value or "{%" in node.value:
-        inner = _BRACED.fullmatch(node.value.strip().removeprefix("$"))
-        right = f'; write "{inner.group(1) or inner.group(2)}"' if inner is not None else ""
+    single = _SINGLE.fullmatch(node.value.strip())
+    if single or "{{" in node.value or "{%" in node.value:
+        inner = single or _BRACED.fullmatch(node.value.strip().removeprefix("$"))
+        right = f'; write "{inner[inner.lastindex or 0]}"' if inner is not None else ""
         message = f"an expression is written here without braces{right}"
         problems.error(node.place, "template-syntax", message)
         return None

@@ -134,6 +134,7 @@ class _Builder:
     def _content(self, kind: BodyKind, content: Node) -> Templated:
         match kind:
             case BodyKind.JSON:
+                self._warn_of_text(content)
                 return templated(content, self._scope, self._problems)
             case BodyKind.FORM:
                 return {name: self._field(node) for name, node in content.items()}
@@ -143,6 +144,14 @@ class _Builder:
                 raise AssertionError("the language has no such key: form data is an OpenAPI document's")
             case _:
                 assert_never(kind)
+
+    def _warn_of_text(self, content: Node) -> None:
+        """JSON in quotes would be sent as one text, with every quote of it escaped."""
+        text = content.value.strip() if isinstance(content.value, str) else ""
+        if text.startswith(("{", "[")) and not text.startswith(("{{", "{%")):
+            right = 'write it as YAML, such as {id: "{{ args.id }}"}'
+            message = f'"json" is text, which is sent as one JSON string; {right}'
+            self._problems.warning(content.place, "body", message)
 
     def _reserved_headers(self) -> None:
         headers = self._node.get("headers")

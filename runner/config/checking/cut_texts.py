@@ -6,24 +6,27 @@ from runner.config.problem import Problems
 _TEXTS = frozenset(
     {
         *("say", "tell", "greeting", "instructions", "description", "on_error", "otherwise"),
-        *("if_not_completed", "caller", "model_says"),
+        *("if_not_completed", "caller", "model_says", "static"),
     }
 )
 _PATTERNS = frozenset({"matches", "regex", "pattern"})
 _SENTENCE_END = (".", "!", "?", "…", ":", ";", '"', "'", ")", "”", "»")
 
 
-def check_texts(node: Node, problems: Problems) -> None:
-    """Note each text of a document that probably includes the comment behind it."""
+def check_texts(node: Node, problems: Problems, *, are_texts: bool = False) -> None:
+    """Note each text of a document that probably includes the comment behind it.
+
+    Of `vars` every value may be spoken.
+    """
     if isinstance(node.value, tuple):
         for entry in node.value:
-            check_texts(entry, problems)
+            check_texts(entry, problems, are_texts=are_texts)
     elif isinstance(node.value, dict):
         for key, value in node.value.items():
-            if key in _TEXTS or key in _PATTERNS:
+            if key in _TEXTS or key in _PATTERNS or are_texts:
                 for text in value.entries() or (value,):
                     _check(text, problems, is_pattern=key in _PATTERNS)
-            check_texts(value, problems)
+            check_texts(value, problems, are_texts=are_texts or key == "vars")
 
 
 def _check(text: Node, problems: Problems, *, is_pattern: bool) -> None:

@@ -35,7 +35,11 @@ def reshaped(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat) -> st
     if schema.get("x-secret"):
         return _from_variable(node, schema, flat)
     if not _is_shown(node):
-        return ""
+        is_list = schema.get("type") == "array" and "errorMessage" not in schema
+        is_entry = (
+            is_list and isinstance(node.value, Mapping) and accepts(node, flat(schema.get("items", {})))
+        )
+        return "write [{…}], a list of one" if is_entry else ""
     unquoted = plain_scalar(node.text) if isinstance(node.value, str) else None
     if unquoted is not None and accepts(node.holding(unquoted), schema):
         return f"write {node.text}, without quotes"

@@ -23,6 +23,7 @@ _CALLER = "sip:+14155550100@carrier.example"
 _WITHHELD = "sip:anonymous@anonymous.invalid"
 _SECRET = "a-secret"  # noqa: S105 - stands for one while templates are tried
 _EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
+_DEFAULTS = ("0", "''", "[]")
 _NULL = re.compile(r'"(\w+)" is null')
 
 
@@ -74,7 +75,7 @@ def _note(
     *,
     always: bool = False,
 ) -> None:
-    message = f"this template fails{when}: {failure.reason}{_hint(placed.template, failure)}"
+    message = f"this template fails{when}: {failure.reason}{_hint(placed.template, failure, known)}"
     place = _place(placed, failure, known)
     if always:
         problems.error(place, "template-fails", message)
@@ -106,11 +107,24 @@ def _reason(expression: str, known: JsonObject) -> str:
     return ""
 
 
-def _hint(template: CompiledTemplate, failure: TemplateFailure) -> str:
+def _hint(template: CompiledTemplate, failure: TemplateFailure, known: JsonObject) -> str:
     """What to write where a null is not expected."""
     null = _NULL.fullmatch(failure.reason)
     path = next((path for path in _paths(template) if null and path[-1] == null.group(1)), None)
-    return f'; give it a default, "{{{{ {".".join(path)} | default(0) }}}}"' if path is not None else ""
+    if path is None:
+        return ""
+    name = ".".join(path)
+    default = next((value for value in _DEFAULTS if _works(template.source, name, value, known)), "0")
+    return f'; give it a default, "{{{{ {name} | default({default}) }}}}"'
+
+
+def _works(source: str, name: str, default: str, known: JsonObject) -> bool:
+    """Whether a template renders once a name in it has a default."""
+    try:
+        compile_template(source.replace(name, f"({name} | default({default}))")).value(known)
+    except (TemplateError, TemplateFailure):
+        return False
+    return True
 
 
 def _failure(placed: PlacedTemplate, known: JsonObject) -> TemplateFailure | None:

@@ -183,6 +183,9 @@ class Directory:
                 yield from self._sub_folder(path, above)
             elif entry.endswith(_YAML):
                 yield from self._file(path)
+            elif entry.lower().endswith(_YAML):
+                message = f'this file is not read; end its name in "{path.suffix.lower()}"'
+                self._problems.error(Place(path.as_posix(), 1, 1), "file", message)
 
     def _sub_folder(self, path: Path, above: tuple[str, ...]) -> Iterator[SourceFile]:
         place = Place(path.as_posix(), 1, 1)

@@ -227,7 +227,9 @@ class _Composer:
             elif event.flow_style and self._has_no_colon(key_event, value_event):
                 self._orphan(key, key_event, parts)
             elif key in parts:
-                lines = f"on line {key_places[key].line} and on line {place.line}"
+                lines = f"on line {key_places[key].line}"
+                if key_places[key].line != place.line:
+                    lines += f" and on line {place.line}"
                 message = f'the key "{key}" is in this mapping twice, {lines}; keep one of them'
                 self._problems.error(place, "duplicate-key", message)
             else:

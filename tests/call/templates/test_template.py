@@ -209,6 +209,8 @@ def test_loops_over_the_models_data_are_bounded_in_time() -> None:
             'this template cannot be read: unexpected end of template: "if" is not closed; '
             'it ends with "{% endif %}"',
         ),
+        ("{%- vars.a -%}", (1, 5), '"{% … %}" holds no expression; write "{{ vars.a }}"'),
+        ("a {{{ vars.a }}}", (1, 3), 'an expression stands in two braces, "{{ … }}", not in three'),
         ("{% foo %}", (1, 4), '"foo" is not supported in templates; use "if", "for", "set" or "raw"'),
         ("{{" + "(" * 900 + "1" + ")" * 900 + "}}", (1, 1), "this template is nested too deeply"),
         (

@@ -201,8 +201,7 @@ def test_all_duplicate_keys_of_a_file_are_told_and_the_first_value_stays() -> No
     assert node is not None
     assert node.data() == {"a": 1, "b": {"c": 1}}
     assert [str(problem) for problem in problems.sorted()] == [
-        'f:2:11: the key "c" is in this mapping twice, on line 2 and on line 2; '
-        "keep one of them [duplicate-key]",
+        'f:2:11: the key "c" is in this mapping twice, on line 2; keep one of them [duplicate-key]',
         'f:3:1: the key "a" is in this mapping twice, on line 1 and on line 3; '
         "keep one of them [duplicate-key]",
     ]
