@@ -34,6 +34,8 @@ class Decided(Enum):
     """The API's answer to a decision about a ringing call."""
 
     DONE = "done"
+    DONE_BEFORE = "done_before"
+    """By a request whose reply was lost, or by a process of ours that was lost."""
     GONE = "gone"
     """The caller has hung up."""
     TAKEN = "taken"
@@ -42,6 +44,11 @@ class Decided(Enum):
     """The API refuses it, and would refuse it again."""
     UNAVAILABLE = "unavailable"
     """The API gave no answer; another delivery of the webhook may get one."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is done, now or before."""
+        return self in (Decided.DONE, Decided.DONE_BEFORE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

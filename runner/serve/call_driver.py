@@ -29,7 +29,6 @@ from runner.model.conversation_event import TranscriptGrew
 from runner.model.event import (
     AnswerReplied,
     CallEvent,
-    Decided,
     EndRequested,
     SidebandOpened,
     TakenOver,
@@ -312,7 +311,7 @@ class CallDriver:
 
     async def _order(self, order: Order) -> None:
         event = await self._orders.carry_out(order, self.api_call_id)
-        is_answered = isinstance(event, AnswerReplied) and event.decided is Decided.DONE
+        is_answered = isinstance(event, AnswerReplied) and event.decided.is_done
         if is_answered:
             self._slot.keep()
         if isinstance(event, AnswerReplied):

@@ -23,7 +23,6 @@ from runner.model.event import (
     AnswerReplied,
     CallEvent,
     CallGone,
-    Decided,
     SidebandLost,
     SidebandOpened,
     Unreachable,
@@ -104,7 +103,7 @@ class CallMeter:
     # How long callers wait
 
     def _answered(self, replied: AnswerReplied, now: Instant) -> None:
-        if replied.decided is Decided.DONE:
+        if replied.decided.is_done:
             self._answered_at = now
 
     def _opened(self, opened: SidebandOpened, now: Instant) -> None:

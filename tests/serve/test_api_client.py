@@ -246,7 +246,7 @@ async def test_a_decision_whose_reply_was_lost_is_our_own(client: ApiClient, api
     api.replies = [trouble, says(409, "decision_already_made")]
     answered = await client.carry_out(ANSWER, "rtc_1")
     assert isinstance(answered, AnswerReplied)
-    assert answered.decided is Decided.DONE
+    assert answered.decided is Decided.DONE_BEFORE
 
 
 async def decided(client: ApiClient, call_id: str) -> Decided:
@@ -259,7 +259,7 @@ async def test_a_lost_reply_is_remembered_after_giving_up(impatient: ApiClient, 
     api.replies = [never_answers, says(409, "decision_already_made")]
     assert await decided(impatient, "rtc_1") is Decided.UNAVAILABLE
     assert await decided(impatient, "rtc_2") is Decided.TAKEN
-    assert await decided(impatient, "rtc_1") is Decided.DONE
+    assert await decided(impatient, "rtc_1") is Decided.DONE_BEFORE
 
 
 async def test_a_decision_that_never_reached_the_api_is_not_ours(

@@ -169,7 +169,7 @@ def _decided(reply: HttpReply, code: str, *, unsettled: bool) -> Decided:
     if code == "decision_already_made":
         # After a request of ours whose reply was lost the decision is most likely our own; giving up the call
         # would leave the caller with an agent that nobody serves.
-        return Decided.DONE if unsettled else Decided.TAKEN
+        return Decided.DONE_BEFORE if unsettled else Decided.TAKEN
     if code == INSUFFICIENT_QUOTA:
         return Decided.REFUSED
     # Somebody will replace a refused key: the webhook is delivered again, here or to another runner.

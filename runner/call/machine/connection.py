@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from runner.call.machine.added_messages import AddedMessages
 from runner.call.machine.call_ending import CallEnding
-from runner.call.machine.fulfilment import Fulfilment
+from runner.call.machine.greeting import NOTHING_IS_KNOWN, Greeting
 from runner.call.machine.intent import Greet, Intent
 from runner.call.machine.lead import Lead
 from runner.call.machine.phase import CallPhase, Phase, Step
@@ -28,11 +28,6 @@ HEARS = Timer(TimerKind.CONNECTED)
 HEARS_S = 2.0
 """A browser's media connect in a fraction of this; a browser that reports nothing is greeted all the same."""
 
-NOTHING_IS_KNOWN = (
-    "There was an interruption on our side. It is not known whether tools that you have called were carried"
-    " out: ask the caller before you call one again. Do not greet; go on with the conversation."
-)
-
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Connection:
@@ -47,7 +42,7 @@ class Connection:
     refresh: SessionRefresh
     steering: Steering
     messages: AddedMessages
-    fulfilment: Fulfilment
+    greeting: Greeting
     lead: Lead
     record: RecordBuilder
     origin: Origin
@@ -88,6 +83,7 @@ class Connection:
 
         The model never greets again, and an active response already answers the nudge.
         """
+        self.greeting.forget()
         self.ending.served_again()
         self.steering.reopened(now)
         unsent = self.messages.take_kept()
@@ -123,6 +119,9 @@ class Connection:
         """Continue what the previous process has left, by phase, with each request that was in flight."""
         self.ending.taken_over(self.lived_until, now)
         intents = self.tools.taken_over(now)
+        if self.phase.now is Phase.WAITING:
+            # Its sideband may have been open, and the store not told.
+            self.greeting.doubt(now)
         match self.phase.now:
             case Phase.HANGING_UP:
                 return [*intents, HangUp()]
@@ -132,6 +131,6 @@ class Connection:
                 return [*intents, *self.transfers.watch(now), OpenSideband(again=True)]
 
     def _greet(self) -> list[Intent]:
-        self.fulfilment.expect_greeting()
+        self.greeting.expect()
         # The first answer would lack the tools of MCP servers that are not ready yet.
         return [] if self.serving.agent.mcp else [Greet()]

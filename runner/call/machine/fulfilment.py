@@ -5,12 +5,13 @@ way out, that has no sideband, or whose model cannot serve it.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import assert_never
 
 from runner.call.machine.added_messages import AddedMessages
 from runner.call.machine.call_ending import CallEnding
 from runner.call.machine.call_texts import CallTexts
+from runner.call.machine.greeting import Greeting
 from runner.call.machine.intent import (
     AddMessage,
     End,
@@ -30,7 +31,6 @@ from runner.call.machine.speech import Speech
 from runner.call.machine.transfers import Transfer, Transfers
 from runner.call.records.record_builder import RecordBuilder
 from runner.model.action import Action, Log, LogEvent, LogLevel
-from runner.model.agent import ModelOpens, Say, Tell, Wait
 from runner.model.values import Instant
 
 
@@ -47,15 +47,11 @@ class Fulfilment:
     texts: CallTexts
     record: RecordBuilder
     lead: Lead
-    _greeting_is_due: bool = field(default=False, init=False)
+    greeting: Greeting
 
     def actions(self, intents: Iterable[Intent], now: Instant) -> list[Action]:
         """The actions for these intents, in the same order."""
         return [action for intent in intents for action in self._fulfil(intent, now)]
-
-    def expect_greeting(self) -> None:
-        """From now on a `Greet` greets the caller, once."""
-        self._greeting_is_due = True
 
     def _fulfil(self, intent: Intent, now: Instant) -> list[Action]:
         match intent:
@@ -64,7 +60,7 @@ class Fulfilment:
             case AddMessage():
                 return self._add_message(intent, now)
             case Greet():
-                return self.actions(self._greet(now), now) if self._is_talking else []
+                return self.greeting.greet(now)
             case WithdrawSentence(key=key):
                 self.speech.withdraw(key)
                 return []
@@ -73,23 +69,6 @@ class Fulfilment:
                 return self._talk(intent, now) if self._is_talking else []
             case _:
                 return [intent]
-
-    def _greet(self, now: Instant) -> list[Intent]:
-        if not self._greeting_is_due:
-            return []
-        self._greeting_is_due = False
-        greeting = self.serving.agent.greeting
-        match greeting:
-            case Wait():
-                return []
-            case Say(text=text) if sentence := self.texts.text(text, now):
-                return [SayToCaller(text=sentence)]
-            case Tell(text=text) if sentence := self.texts.text(text, now):
-                return [InstructModel(text=sentence)]
-            case Say() | Tell() | ModelOpens():
-                return [GoOn()]
-            case _:
-                assert_never(greeting)
 
     def _talk(
         self, intent: SayToCaller | InstructModel | GoOn | TakeWayOut | HandOff, now: Instant

@@ -299,11 +299,11 @@ class Reception:
     def _answered(self, replied: AnswerReplied, now: Instant) -> list[Action]:
         """The API has answered the call for us, or has not."""
         self.detail = replied.detail
-        if replied.decided is Decided.DONE and self.session is not None:
+        if replied.decided.is_done and self.session is not None:
             self.result = RingResult.ACCEPTED
             self.api_call_id = replied.api_call_id or self.api_call_id
             self.phase.move(Step.ANSWERED)
-            return [OpenSideband(), *self.session.begin(now)]
+            return [OpenSideband(), *self.session.begin(now, is_first=replied.decided is Decided.DONE)]
         if replied.decided is Decided.REFUSED:
             # The call rings on, and the API would refuse the same answer again.
             self._turned_away_as = RingResult.FAILED
@@ -344,7 +344,7 @@ class Reception:
     def _rejected(self, replied: RejectReplied) -> list[Action]:
         """The API has rejected the call for us, or has not."""
         self.detail = self.detail or replied.detail
-        if replied.decided is Decided.DONE:
+        if replied.decided.is_done:
             return self._finish(self._turned_away_as)
         return self._finish(_RESULTS[replied.decided])
 

@@ -37,6 +37,8 @@ class Sentence:
     """Key for reporting how the sentence ended; empty when nobody asks."""
     is_persons: bool = False
     """Whether a person wants it said."""
+    yields: bool = False
+    """Whether it is dropped when somebody else speaks first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from runner.call.machine.call_ending import CallEnding
 from runner.call.machine.call_texts import CallTexts
 from runner.call.machine.connection import Connection
 from runner.call.machine.fulfilment import Fulfilment
+from runner.call.machine.greeting import Greeting
 from runner.call.machine.lead import Lead
 from runner.call.machine.limits import Consumption
 from runner.call.machine.phase import CallPhase, Phase
@@ -51,6 +52,7 @@ class Session:
         "dispatch",
         "ending",
         "fulfilment",
+        "greeting",
         "lead",
         "messages",
         "phase",
@@ -158,6 +160,13 @@ class Session:
             transfer_to=transfer_to,
         )
         self.messages = AddedMessages()
+        self.greeting = Greeting(
+            phase=phase,
+            speech=self.speech,
+            serving=self.serving,
+            texts=self.texts,
+            messages=self.messages,
+        )
         self.fulfilment = Fulfilment(
             phase=phase,
             speech=self.speech,
@@ -168,6 +177,7 @@ class Session:
             texts=self.texts,
             record=self.builder,
             lead=self.lead,
+            greeting=self.greeting,
         )
         self.connection = Connection(
             phase=phase,
@@ -179,7 +189,7 @@ class Session:
             refresh=self.refresh,
             steering=self.steering,
             messages=self.messages,
-            fulfilment=self.fulfilment,
+            greeting=self.greeting,
             lead=self.lead,
             record=self.builder,
             origin=call.origin,
@@ -200,8 +210,10 @@ class Session:
         """Whether any part needs the agent's words as they come."""
         return bool(self.agent.guardrails)
 
-    def begin(self, now: Instant) -> list[Action]:
-        """The API has answered the call."""
+    def begin(self, now: Instant, *, is_first: bool) -> list[Action]:
+        """The API has answered the call; unless this `is_first`, it has for a process that was lost."""
+        if not is_first:
+            self.greeting.doubt(now)
         self.consumption.since = now
         self.builder.accepted_at = now
         return self.fulfilment.actions(self.serving.start(now), now)

@@ -193,7 +193,7 @@ def _output_taken(session: Session, taken: OutputTaken, now: Instant) -> list[In
 
 def _item_placed(session: Session, placed: ItemPlaced, now: Instant) -> list[Intent]:
     session.messages.placed(placed.item_id)
-    return []
+    return [*session.greeting.placed(placed, now)]
 
 
 def _replied(session: Session, replied: Replied, now: Instant) -> list[Intent]:

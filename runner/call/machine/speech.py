@@ -101,14 +101,24 @@ class Speech:
         is_persons = any(request.is_persons for request in self._unheard.values())
         return self.floor in _SPEAKING or (self.playback.is_playing(now) and not is_persons)
 
-    def say(self, text: str, *, key: str = "", is_persons: bool = False, is_first: bool = False) -> None:
-        """Queue a sentence for the caller; `is_first`: ahead of the queue."""
-        sentence = Sentence(say=text, key=key, is_persons=is_persons)
+    def say(
+        self,
+        text: str,
+        *,
+        key: str = "",
+        is_persons: bool = False,
+        is_first: bool = False,
+        yields: bool = False,
+    ) -> None:
+        """Queue a sentence for the caller; `is_first`: ahead of the queue; `yields`: it is dropped when the
+        API is making a response already.
+        """
+        sentence = Sentence(say=text, key=key, is_persons=is_persons, yields=yields)
         self._sentences.insert(0 if is_first else len(self._sentences), sentence)
 
-    def tell(self, text: str, *, key: str = "") -> None:
-        """Queue an instruction for one response."""
-        self._sentences.append(Sentence(tell=text, key=key))
+    def tell(self, text: str, *, key: str = "", yields: bool = False) -> None:
+        """Queue an instruction for one response; for `yields` see `say`."""
+        self._sentences.append(Sentence(tell=text, key=key, yields=yields))
 
     def follow(self, response_id: str, key: str) -> bool:
         """Report under `key` how the caller heard this response; False when it has finished playing
@@ -318,7 +328,7 @@ class Speech:
             return []
         if error.kind is ApiErrorKind.BUSY_SPEAKING:
             self._asked = None
-            self._sentences[:0] = request.sentences
+            self._sentences[:0] = [sentence for sentence in request.sentences if not sentence.yields]
             self._go_on = self._go_on or not (request.sentences or request.is_nudge)
             return self._move(Cue.REFUSED_BUSY, now)
         if error.about is None:

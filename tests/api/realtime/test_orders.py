@@ -105,7 +105,7 @@ def test_a_reply_that_would_be_the_same_again_is_taken(status: int) -> None:
             (
                 replied(status, "decision_already_made"),
                 unsettled,
-                Decided.DONE if unsettled else Decided.TAKEN,
+                Decided.DONE_BEFORE if unsettled else Decided.TAKEN,
                 "decision_already_made",
                 f"the voice API answered {status} (decision_already_made)",
             )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from runner.call.machine.greeting import NOTHING_IS_KNOWN
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import Phase
 from runner.model.action import (
@@ -13,6 +14,7 @@ from runner.model.action import (
     HangUp,
     OpenSideband,
     Refer,
+    RemoveItem,
     SendOutput,
     SendRequest,
     SetTimer,
@@ -21,8 +23,20 @@ from runner.model.action import (
     Timer,
     TimerKind,
 )
-from runner.model.agent import Agent, Limits, Lookup, Say, Wait
-from runner.model.conversation_event import ResponseStarted, ToolCalled
+from runner.model.agent import Agent, Limits, Lookup, ModelOpens, Say, Tell, Wait
+from runner.model.call import Role
+from runner.model.conversation_event import (
+    ApiError,
+    ApiErrorKind,
+    CallerSpeaks,
+    ItemPlaced,
+    Outcome,
+    PlaybackEnded,
+    PlaybackStarted,
+    ResponseEnded,
+    ResponseStarted,
+    ToolCalled,
+)
 from runner.model.event import (
     AnswerReplied,
     CallEvent,
@@ -150,10 +164,97 @@ def test_a_call_whose_rejection_was_under_way_is_left_to_the_next_delivery() -> 
     assert machine.reception.result is RingResult.UNAVAILABLE
 
 
-def test_a_call_without_a_sideband_is_attached_and_greeted() -> None:
-    play = Journalled(an_agent(greeting=HELLO))
+# Whether the process before has greeted
+
+
+def in_doubt(greeting: object) -> Journalled:
+    """A call that was answered, by a process that is not known to have attached to it."""
+    play = Journalled(an_agent(greeting=greeting))
     assert play.taken_over() == [OpenSideband(again=True)]
-    assert play.opens() == [Speak(wish="wish_1", say="Hello.")]
+    return play
+
+
+def ended(response_id: str, wish: str) -> ResponseEnded:
+    return ResponseEnded(response_id=response_id, wish=wish, outcome=Outcome.COMPLETED)
+
+
+QUESTION = AddItem(item_id="item_1006", text=NOTHING_IS_KNOWN)
+TAKEN_BACK = RemoveItem(item_id="item_1006")
+
+
+def placed(after: str | None, item_id: str = "item_1006") -> ItemPlaced:
+    return ItemPlaced(item_id=item_id, after=after, role=Role.SYSTEM)
+
+
+@pytest.mark.parametrize(
+    ("greeting", "asked"),
+    [
+        (HELLO, Speak(wish="wish_1", say="Hello.")),
+        (Tell(text=words("Greet.")), Speak(wish="wish_1", tell="You are desk.\n\nGreet.")),
+        (ModelOpens(), Speak(wish="wish_1")),
+    ],
+)
+def test_a_call_in_which_nothing_was_said_is_greeted(greeting: object, asked: Speak) -> None:
+    play = in_doubt(greeting)
+    assert play.opens() == [QUESTION]
+    assert play.happens(placed(None, "another")) == []
+    assert play.happens(placed(None)) == [TAKEN_BACK, asked]
+    assert play.happens(placed(None)) == [], "once"
+
+
+@pytest.mark.parametrize("greeting", [HELLO, Tell(text=words("Greet.")), ModelOpens()])
+@pytest.mark.parametrize(
+    ("meanwhile", "after", "said"),
+    [
+        ((), "item_a", [Speak(wish="wish_1")]),
+        ((ResponseStarted(response_id="r"),), None, []),
+        ((ResponseStarted(response_id="r"), PlaybackStarted(response_id="r")), "item_a", []),
+        ((CallerSpeaks(began=True),), None, []),
+    ],
+    ids=["the conversation has begun", "a response is made", "the agent is heard", "the caller speaks"],
+)
+def test_a_call_in_which_somebody_speaks_is_not_greeted(
+    greeting: object, meanwhile: tuple[CallEvent, ...], after: str | None, said: list[Action]
+) -> None:
+    play = in_doubt(greeting)
+    assert play.opens() == [QUESTION]
+    play.happens(*meanwhile)
+    assert play.happens(placed(after)) == said, "the model goes on, unless somebody speaks"
+
+
+@pytest.mark.parametrize("greeting", [HELLO, Tell(text=words("Greet.")), ModelOpens()])
+def test_a_greeting_that_crosses_with_that_of_the_process_before_is_dropped(greeting: object) -> None:
+    play = in_doubt(greeting)
+    play.opens()
+    play.happens(placed(None))
+    play.happens(ApiError(kind=ApiErrorKind.BUSY_SPEAKING, about="wish_1"))
+    assert play.happens(ended("r", wish="wish_of_another"), PlaybackEnded(response_id="r")) == []
+
+
+def test_a_call_whose_agent_waits_for_the_caller_is_not_asked() -> None:
+    play = in_doubt(Wait())
+    assert play.opens() == []
+
+
+def test_a_call_whose_sideband_is_lost_before_the_answer_is_not_greeted() -> None:
+    play = in_doubt(HELLO)
+    play.opens()
+    play.happens(SidebandLost())
+    assert play.happens(SidebandOpened()) == [Speak(wish="wish_1")]
+    assert play.happens(placed(None)) == []
+
+
+@pytest.mark.parametrize(
+    ("decided", "first"),
+    [(Decided.DONE, Speak(wish="wish_1", say="Hello.")), (Decided.DONE_BEFORE, QUESTION)],
+)
+def test_a_call_that_was_answered_before_may_have_been_greeted(decided: Decided, first: Action) -> None:
+    world = a_world(an_agent(greeting=HELLO))
+    machine = CallMachine.replay(RINGING, 1000.0, [], world)
+    machine.handle(TakenOver(), 1005.0)
+    machine.handle(AnswerReplied(decided=decided), 1005.0)
+    actions = machine.handle(SidebandOpened(), 1005.0)
+    assert [each for each in actions if not isinstance(each, SetTimer | ClearTimer)] == [first]
 
 
 def test_a_call_that_is_over_and_has_no_record_yet_gets_it() -> None:
