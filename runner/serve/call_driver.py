@@ -1,92 +1,39 @@
-"""Drives the machine of one call: feeds it what happens, and carries out what it decides.
-
-Owns everything that the call needs while it lasts: the sideband, the timers, the requests, the slot.
-"""
+"""Drives the machine of one call: hands it each event, has its actions carried out, and lets others watch."""
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
-from typing import Any, assert_never
+from typing import Any
 
-from runner.api.port import Order, SidebandAction
-from runner.call.machine.call_counts import CallCounts
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.world import World
-from runner.model.action import (
-    Action,
-    ClaimCall,
-    ClearTimer,
-    Finish,
-    Log,
-    OpenSideband,
-    SendRequest,
-    SetTimer,
-    Timer,
-)
 from runner.model.call import Ringing
 from runner.model.conversation_event import TranscriptGrew
-from runner.model.event import (
-    AnswerReplied,
-    CallEvent,
-    EndRequested,
-    SidebandOpened,
-    TakenOver,
-    TimerFired,
-)
+from runner.model.event import CallEvent, EndRequested, SidebandOpened, TakenOver
 from runner.model.reception import RingResult
 from runner.model.record import CallRecord
 from runner.model.values import Instant
 from runner.serve import call_log
+from runner.serve.call_actions import CallActions, Shared
+from runner.serve.call_context import CallContext
 from runner.serve.call_meter import CallMeter
-from runner.serve.call_orders import CallOrders
-from runner.serve.call_slot import CallSlot
-from runner.serve.call_timers import CallTimers
 from runner.serve.call_watch import CallWatch, Follower, Watches
-from runner.serve.clients import Clients
 from runner.serve.event_queue import EventQueue
 from runner.serve.hold import Hold
 from runner.serve.latch import Latch
-from runner.serve.live_sideband import LiveSideband
-from runner.serve.metrics import Metrics
-from runner.serve.pace import Pace
 from runner.serve.ring_outcome import RingOutcome
 from runner.serve.taking_apart import take_apart
-from runner.serve.timeouts import Timeouts
-
-MOST_ENDINGS = 8
-"""Calls that are closed in one turn of the event loop: each takes some tenths of a millisecond."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shared:
-    """What the live calls of a process share."""
-
-    clients: Clients
-    counts: CallCounts
-    metrics: Metrics
-    timeouts: Timeouts
-    clock: Callable[[], Instant] = time.time
-    endings: Pace = field(default_factory=lambda: Pace(MOST_ENDINGS))
-    """Many calls may end, or be another runner's, at the same moment."""
 
 
 class CallDriver:
-    """The machine of one call, and everything that it needs to act."""
+    """The machine of one call at work."""
 
     __slots__ = (
-        "_api",
-        "_clock",
+        "_actions",
+        "_context",
         "_end_at_once",
         "_events",
-        "_hold",
         "_machine_follows_words",
-        "_orders",
         "_ringing",
-        "_sideband",
-        "_slot",
-        "_spawn",
-        "_timers",
         "_watch",
         "_world",
         "bug",
@@ -95,7 +42,6 @@ class CallDriver:
         "opened_or_over",
         "over",
         "ring_outcome",
-        "sdp",
     )
 
     def __init__(
@@ -118,43 +64,24 @@ class CallDriver:
         self.opened_or_over = Latch()
         self.bug: Exception | None = None
         """The bug of ours that has ended the call."""
-        self.sdp = ""
-        """The SDP answer for the call's browser."""
         self.follower: Follower | None = None
         """The current follower; without one, nothing is kept for followers."""
         self._ringing = ringing
         self._world = world
-        self._api = shared.clients.api
         self._watch = Watches((CallMeter(shared.metrics.served), *watches))
-        self._clock = shared.clock
-        self._hold = hold
-        self._spawn = spawn
-        self._orders = CallOrders(
-            api=self._api, tools=shared.clients.endpoints, hold=hold, timeouts=shared.timeouts
-        )
-        self._sideband = LiveSideband(
+        self._context = CallContext(
             call_id=ringing.call_id,
-            api=self._api.api,
-            sidebands=shared.clients.sidebands,
-            timeouts=shared.timeouts,
             hold=hold,
+            over=self.over,
             happen=self.happen,
-            follows_words=self._follows_words,
             spawn=spawn,
-            over=self.over,
+            timeouts=shared.timeouts,
+            clock=shared.clock,
         )
-        self._slot = CallSlot(
-            counts=shared.counts, hold=hold, metrics=shared.metrics, created_at=ringing.created_at
+        self._actions = CallActions(
+            self._context, shared, created_at=ringing.created_at, follows_words=self._follows_words
         )
-        self._timers = CallTimers(self._timer_fired, self._clock)
-        self._events = EventQueue(
-            handle=self._handle,
-            spawn=spawn,
-            over=self.over,
-            hold=hold,
-            orders=self._orders,
-            clock=self._clock,
-        )
+        self._events = EventQueue(context=self._context, handle=self._handle, orders=self._actions.orders)
         self._machine_follows_words = False
         """Kept beside the machine: it is asked for each word."""
         self._end_at_once: str | None = None
@@ -164,6 +91,11 @@ class CallDriver:
     def is_answered(self) -> bool:
         """Whether the API has put the caller through to us."""
         return self.ring_outcome.is_answered
+
+    @property
+    def sdp(self) -> str:
+        """The SDP answer for the call's browser."""
+        return self._actions.sdp
 
     @property
     def api_call_id(self) -> str:
@@ -202,15 +134,13 @@ class CallDriver:
 
     async def close(self, *, moved: bool) -> None:
         """Free what the call has needed. `moved`: another runner serves it from now on."""
-        self._timers.cancel()
-        self._slot.free()
-        await self._sideband.close()
+        await self._actions.close()
         if self.follower is not None:
             self.follower.over(moved=moved)
 
     def report_end(self, record: CallRecord | None) -> None:
         """Report the end of the call to those who watch it or wait for it to be answered."""
-        self._watch.ends(record, self._clock())
+        self._watch.ends(record, self._context.clock())
         self.ring_outcome.settle(RingResult.FAILED)
 
     def let_go(self) -> None:
@@ -219,33 +149,27 @@ class CallDriver:
         if machine is not None:
             take_apart(machine)
         self._watch = Watches(())
-        self._timers.let_go()
         self._events.let_go()
-        self._sideband.let_go()
-        del self._spawn
+        self._actions.let_go()
+        self._context.let_go()
 
     def _ring(self) -> None:
-        now = self._clock()
+        now = self._context.clock()
         machine, actions = CallMachine.ring(self._ringing, self._world, now)
         self.machine = machine
-        self._hold.append(now, self._ringing)
+        self._context.hold.append(now, self._ringing)
         call_log.rings(machine)
         self._watch.begins(machine, now)
-        self._do(actions)
+        self._actions.carry_out(actions, machine)
         self.ring_outcome.note(machine)
 
     def _take_over(self, machine: CallMachine) -> None:
-        """Continue where the previous process has left the call. Past timers fire at once, in order."""
+        """Continue where the previous process has left the call."""
         call_log.taken_over(machine)
-        self._watch.begins(machine, self._clock())
-        if machine.agent is not None:
-            self._slot.take_over(machine.agent.id)
+        self._watch.begins(machine, self._context.clock())
         if machine.reception.result is not None:
             self.ring_outcome.settle(machine.reception.result)
-        else:
-            self._api.may_have_decided(self._ringing.call_id)
-        for timer, at in sorted(machine.timers.items(), key=lambda each: each[1]):
-            self._timers.set(timer, at)
+        self._actions.take_over(machine)
         self.happen(TakenOver())
 
     def _handle(self, machine: CallMachine, event: CallEvent, now: Instant) -> None:
@@ -256,7 +180,7 @@ class CallDriver:
                 self.opened_or_over.set()
             actions = machine.handle(event, now)
             self._machine_follows_words = machine.follows_words
-            self._do(actions)
+            self._actions.carry_out(actions, machine)
             self._watch.handled(event, actions, now)
             if self.ring_outcome.result is None:
                 self.ring_outcome.note(machine)
@@ -267,67 +191,6 @@ class CallDriver:
         except Exception as bug:
             self.bug = bug
             self.over.set()
-
-    def _do(self, actions: list[Action]) -> None:
-        for action in actions:
-            match action:
-                # First, as most actions are one of these.
-                case SetTimer(timer=timer, at=at):
-                    self._timers.set(timer, at)
-                case ClearTimer(timer=timer):
-                    self._timers.clear(timer)
-                case _ if isinstance(action, SidebandAction):
-                    self._sideband.send(action)
-                case SendRequest():
-                    self._spawn(self._request(action))
-                case _ if isinstance(action, Order):
-                    self._spawn(self._order(action))
-                case ClaimCall():
-                    self._claim(action)
-                case OpenSideband(again=again):
-                    self._spawn(self._sideband.attend(self.api_call_id, again=again))
-                case Log():
-                    call_log.write(action, self._ringing.call_id)
-                case Finish():
-                    self.over.set()
-                case _:
-                    assert_never(action)
-
-    # Orders to the API
-
-    def _claim(self, claim: ClaimCall) -> None:
-        replied = self._slot.claim_here(claim)
-        if replied is None:
-            self._spawn(self._claim_from_all(claim))
-        else:
-            self.happen(replied)
-
-    async def _claim_from_all(self, claim: ClaimCall) -> None:
-        replied = await self._slot.claim_from_all(claim)
-        if self._hold.fence > 1:
-            # A runner that was lost had the call before, and may have answered it.
-            self._api.may_have_decided(self._ringing.call_id)
-        self.happen(replied)
-
-    async def _order(self, order: Order) -> None:
-        event = await self._orders.carry_out(order, self.api_call_id)
-        is_answered = isinstance(event, AnswerReplied) and event.decided.is_done
-        if is_answered:
-            self._slot.keep()
-        if isinstance(event, AnswerReplied):
-            self.sdp = event.sdp
-        self.happen(event)
-        if is_answered:
-            await self._hold.answered(self.api_call_id)
-
-    async def _request(self, send: SendRequest) -> None:
-        replied = await self._orders.request(send)
-        if self.machine is not None:
-            call_log.replied(send, replied.reply, self.machine)
-        self.happen(replied)
-
-    def _timer_fired(self, timer: Timer) -> None:
-        self.happen(TimerFired(timer=timer))
 
     def _follows_words(self) -> bool:
         return self._machine_follows_words or (self.follower is not None and self.follower.wants_words)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.world import World
 from runner.model.call import Ringing
-from runner.serve.call_driver import Shared
+from runner.serve.call_actions import Shared
 from runner.serve.call_watch import CallWatch
 from runner.serve.fleet.hold import CallHold
 from runner.serve.fleet.service import FleetService

@@ -8,43 +8,37 @@ Nearly all are handled at once. An event waits, and with it whatever comes behin
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import Phase
 from runner.model.conversation_event import Ignored
 from runner.model.event import CallEvent, SidebandOpened, Steered
 from runner.model.values import Instant
+from runner.serve.call_context import CallContext
 from runner.serve.call_orders import WRITTEN_S, CallOrders
-from runner.serve.hold import Hold
-from runner.serve.latch import Latch
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class EventQueue:
     """The one way into the machine of a call."""
 
+    context: CallContext
     handle: Callable[[CallMachine, CallEvent, Instant], None]
-    """Called with each event until the call is `over`."""
-    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-    """Starts a task of the call."""
-    over: Latch
-    hold: Hold
+    """Called with each event until the call is over."""
     orders: CallOrders
-    clock: Callable[[], Instant]
     _waiting: list[CallEvent] = field(default_factory=list, init=False)
     _catching_up: asyncio.Task[None] | None = field(default=None, init=False)
 
     def put(self, machine: CallMachine, event: CallEvent) -> None:
         """Have the machine handle an event, now or once it may."""
-        if self._waiting or self.hold.was_paused or _is_written_first(machine, event):
+        if self._waiting or self.context.hold.was_paused or _is_written_first(machine, event):
             self._waiting.append(event)
             if len(self._waiting) == 1:
-                self._catching_up = self.spawn(self._catch_up(machine))
+                self._catching_up = self.context.spawn(self._catch_up(machine))
             return
-        now = self.clock()
+        now = self.context.clock()
         self._write(now, event)
         self.handle(machine, event, now)
 
@@ -55,26 +49,26 @@ class EventQueue:
 
     def let_go(self) -> None:
         """The call is over: break the cycle with it."""
-        del self.handle, self.spawn
+        del self.handle
         self._catching_up = None
 
     async def _catch_up(self, machine: CallMachine) -> None:
-        while self._waiting and not self.over.is_set:
-            await self.hold.looked()
-            event, now = self._waiting[0], self.clock()
+        while self._waiting and not self.context.over.is_set:
+            await self.context.hold.looked()
+            event, now = self._waiting[0], self.context.clock()
             self._write(now, event)
             if _is_written_first(machine, event):
                 await self.orders.is_written(WRITTEN_S)
                 # This process may have stood still while it waited.
-                await self.hold.looked()
-            if not self.over.is_set:
+                await self.context.hold.looked()
+            if not self.context.over.is_set:
                 self.handle(machine, event, now)
             del self._waiting[0]
         self._catching_up = None
 
     def _write(self, now: Instant, event: CallEvent) -> None:
         if not isinstance(event, Ignored):
-            self.hold.append(now, event)
+            self.context.hold.append(now, event)
 
 
 def _is_written_first(machine: CallMachine, event: CallEvent) -> bool:

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from runner.call.machine.machine import CallMachine
@@ -18,7 +17,8 @@ from runner.model.job import Job
 from runner.model.live_call import Owner
 from runner.model.reception import RingResult
 from runner.model.record import CallRecord, Deed
-from runner.serve.call_driver import CallDriver, Shared
+from runner.serve.call_actions import Shared
+from runner.serve.call_driver import CallDriver
 from runner.serve.call_watch import CallWatch, Follower
 from runner.serve.hold import Hold
 from runner.serve.taking_apart import forget_traces
@@ -98,11 +98,6 @@ class LiveCall:
     def is_answered(self) -> bool:
         """Whether the API has put the caller through to us."""
         return self._driver.is_answered
-
-    @property
-    def api_call_id(self) -> str:
-        """The API's id of the call."""
-        return self._driver.api_call_id
 
     @property
     def sdp(self) -> str:
@@ -219,31 +214,24 @@ class LiveCall:
     async def _record(self) -> CallRecord | None:
         if self._is_dropped:
             return None
-        if self._driver.bug is not None:
-            return await self._failed(self._driver.bug)
-        record = None if self.machine is None else await _aside(self.machine, self.machine.record)
-        if record is None or not self._has_given_up:
-            return record
-        fault = "the call was given up before the API said that it is over"
-        return replace(record, ended_at=self._clock(), faults=(*record.faults, fault))
+        machine, bug = self.machine, self._driver.bug
+        if bug is not None:
+            await self._hang_up_after(bug)
+        if machine is None or (bug is not None and not self.is_answered):
+            return None
+        if bug is not None:
+            machine.fail(self._clock())
+        elif self._has_given_up:
+            machine.give_up(self._clock())
+        return await _aside(machine, machine.record)
 
-    async def _failed(self, bug: Exception) -> CallRecord | None:
+    async def _hang_up_after(self, bug: Exception) -> None:
         """A bug of ours: leave nobody ringing, or talking to an agent that nobody serves."""
         log.error("call failed by a bug of ours", exc_info=bug, extra={"call_id": self.id})
-        if not self.is_answered:
-            if isinstance(self._ringing.origin, SipOrigin):
-                await self._api.carry_out(RejectCall(status=UNAVAILABLE_STATUS), self.id)
-            return None
-        await self._api.carry_out(HangUp(), self.api_call_id)
-        record = None if self.machine is None else await _aside(self.machine, self.machine.record)
-        if record is None:
-            return None
-        return replace(
-            record,
-            ended="failed",
-            detail="a bug of ours; the log has its traceback",
-            ended_at=record.ended_at or self._clock(),
-        )
+        if self.is_answered:
+            await self._api.carry_out(HangUp(), self._driver.api_call_id)
+        elif isinstance(self._ringing.origin, SipOrigin):
+            await self._api.carry_out(RejectCall(status=UNAVAILABLE_STATUS), self.id)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         # A person's act, or the end of a drain, comes from a task that logs under no call's id, or another's.

@@ -3,18 +3,15 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from runner.api.port import Conversation, SidebandAction, VoiceApi
-from runner.model.event import CallEvent, CallGone, SidebandLost, SidebandOpened, Unreachable
-from runner.serve.hold import Hold
-from runner.serve.latch import Latch
+from runner.model.event import CallGone, SidebandLost, SidebandOpened, Unreachable
+from runner.serve.call_context import CallContext
 from runner.serve.sideband import Lost, SidebandLostError, Sidebands, check_close, how_closed
 from runner.serve.sideband_socket import SidebandSocket
 from runner.serve.taking_apart import forget_traces
-from runner.serve.timeouts import Timeouts
 
 log = logging.getLogger("runner.serve.live_sideband")
 
@@ -28,17 +25,11 @@ outputs of dozens of tools may be sent again.
 class LiveSideband:
     """Opens the sideband, reads and writes it, and opens it again when it is lost."""
 
-    call_id: str
+    context: CallContext
     api: VoiceApi
     sidebands: Sidebands
-    timeouts: Timeouts
-    hold: Hold
-    happen: Callable[[CallEvent], None]
-    """Called with every event of the sideband."""
     follows_words: Callable[[], bool]
-    spawn: Callable[[Coroutine[Any, Any, None]], object]
-    """Starts a task of the call, until it is `over`."""
-    over: Latch
+    """Whether the agent's words are wanted as they come. Called for each frame."""
     _conversation: Conversation | None = field(default=None, init=False)
     _socket: SidebandSocket | None = field(default=None, init=False)
     _outbox: deque[SidebandAction] | None = field(default=None, init=False)
@@ -57,7 +48,7 @@ class LiveSideband:
         try:
             if again:
                 socket = await self.sidebands.reattach(
-                    conversation.sideband, self.call_id, until_ours=self.hold.looked
+                    conversation.sideband, self.context.call_id, until_ours=self.context.hold.looked
                 )
             else:
                 socket = await self._attach(conversation.sideband)
@@ -70,10 +61,10 @@ class LiveSideband:
         try:
             return await self.sidebands.attach(path)
         except SidebandLostError:
-            if not self.hold.was_paused:
+            if not self.context.hold.was_paused:
                 raise
         # The time for it passed while this process stood still.
-        await self.hold.looked()
+        await self.context.hold.looked()
         return await self.sidebands.attach(path)
 
     def send(self, action: SidebandAction) -> None:
@@ -82,7 +73,7 @@ class LiveSideband:
             self._outbox.append(action)
         elif self._socket is not None and self._conversation is not None:
             longest = 0
-            for frame in self._conversation.frames(action, fence=self.hold.fence):
+            for frame in self._conversation.frames(action, fence=self.context.hold.fence):
                 self._socket.send(frame)
                 longest = max(longest, len(frame))
             if longest > LONG_CHARS:
@@ -102,14 +93,14 @@ class LiveSideband:
             await self._socket.close()
 
     def let_go(self) -> None:
-        """The call is over: break the cycles with it."""
-        del self.happen, self.follows_words, self.spawn
+        """The call is over: break the cycle with it."""
+        del self.follows_words
 
     def _listen(self, socket: SidebandSocket, *, again: bool) -> None:
         self._opened_at = asyncio.get_running_loop().time()
-        log.info("sideband is attached", extra={"call_id": self.call_id, "again": again})
+        log.info("sideband is attached", extra={"call_id": self.context.call_id, "again": again})
         self._socket = socket
-        self.happen(SidebandOpened())
+        self.context.happen(SidebandOpened())
         socket.listen(self._receive, self._ended)
 
     def _receive(self, frame: bytes) -> None:
@@ -120,15 +111,15 @@ class LiveSideband:
         if not events:
             return
         fence = conversation.fence
-        if fence and fence > self.hold.fence > 0:
-            self.hold.lost()
+        if fence and fence > self.context.hold.fence > 0:
+            self.context.hold.lost()
             return
         for event in events:
-            self.happen(event)
+            self.context.happen(event)
 
     def _ended(self) -> None:
-        if not self.over.is_set and self._socket is not None:
-            self.spawn(self._redial(self._socket))
+        if not self.context.over.is_set and self._socket is not None:
+            self.context.spawn(self._redial(self._socket))
 
     async def _redial(self, lost: SidebandSocket) -> None:
         """Open the sideband once more, if that may help.
@@ -138,18 +129,18 @@ class LiveSideband:
         """
         self._socket = self._outbox = None
         lost_at = asyncio.get_running_loop().time()
-        has_lasted = lost_at - self._opened_at >= self.timeouts.steady_s
+        has_lasted = lost_at - self._opened_at >= self.context.timeouts.steady_s
         self._flaps = 0 if has_lasted else self._flaps + 1
         try:
             close = await lost.closed()
             check_close(close, self.api.is_final)
-            self.happen(SidebandLost())
-            if self._flaps == len(self.timeouts.redial_delays_s) or self._conversation is None:
+            self.context.happen(SidebandLost())
+            if self._flaps == len(self.context.timeouts.redial_delays_s) or self._conversation is None:
                 raise SidebandLostError(Lost.UNREACHABLE, "the sideband is lost again and again")
             path = self._conversation.sideband
             # After a pause another runner may serve the call.
             socket = await self.sidebands.reattach(
-                path, self.call_id, earlier=self._flaps, until_ours=self.hold.looked
+                path, self.context.call_id, earlier=self._flaps, until_ours=self.context.hold.looked
             )
         except SidebandLostError as error:
             self._give_up(error)
@@ -158,7 +149,7 @@ class LiveSideband:
             log.warning(
                 "sideband was away",
                 extra={
-                    "call_id": self.call_id,
+                    "call_id": self.context.call_id,
                     "detail": how_closed(close, lost.cut_because),
                     "took_s": took_s,
                 },
@@ -169,7 +160,7 @@ class LiveSideband:
         log.log(
             logging.INFO if lost.lost is Lost.GONE else logging.ERROR,
             "sideband is lost",
-            extra={"call_id": self.call_id, "lost": lost.lost.value, "detail": str(lost)},
+            extra={"call_id": self.context.call_id, "lost": lost.lost.value, "detail": str(lost)},
         )
-        self.happen(CallGone() if lost.lost is Lost.GONE else Unreachable(detail=str(lost)))
+        self.context.happen(CallGone() if lost.lost is Lost.GONE else Unreachable(detail=str(lost)))
         forget_traces(lost)

@@ -26,8 +26,8 @@ from runner.serve.app import create_app
 from runner.serve.browser.calls import BrowserCalls, Serving, browser_calls
 from runner.serve.browser.client_secret import SecretMaker
 from runner.serve.browser.peers import PeerRunners, peer_host
+from runner.serve.call_actions import Shared
 from runner.serve.call_answerer import CallAnswerer
-from runner.serve.call_driver import Shared
 from runner.serve.call_factory import CallFactory
 from runner.serve.call_watch import CallWatch
 from runner.serve.clients import Clients

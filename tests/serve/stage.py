@@ -17,7 +17,7 @@ from runner.model.record import CallRecord
 from runner.model.tool import HttpBinding, Tool
 from runner.model.values import Json
 from runner.serve.api_client import ApiClient
-from runner.serve.call_driver import Shared
+from runner.serve.call_actions import Shared
 from runner.serve.call_watch import CallWatch
 from runner.serve.clients import Clients
 from runner.serve.hold import Hold

@@ -22,8 +22,8 @@ from runner.model.route import Conditions, ExactNumber, Prefix, Reject, RejectRu
 from runner.model.settings import Configuration, Settings
 from runner.model.values import Place
 from runner.serve.api_client import ApiClient
+from runner.serve.call_actions import Shared
 from runner.serve.call_answerer import CallAnswerer
-from runner.serve.call_driver import Shared
 from runner.serve.clients import Clients
 from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls

@@ -178,6 +178,16 @@ class CallMachine:
         redactor.learn(self.session.builder.tools.values())
         return redactor
 
+    def give_up(self, now: Instant) -> None:
+        """Nobody learns any more when the call leaves the API: write that into its record."""
+        if self.session is not None:
+            self.session.builder.give_up(now)
+
+    def fail(self, now: Instant) -> None:
+        """A bug of ours has ended the call: write that into its record."""
+        if self.session is not None:
+            self.session.builder.fail(now)
+
     def jobs(self, record: CallRecord, now: Instant) -> tuple[Job, ...]:
         """The jobs that are due once the call is over, from its record."""
         return self.session.jobs(record, now) if self.session is not None else ()

@@ -165,6 +165,16 @@ class RecordBuilder:
         if not self.ended:
             self.ended, self.detail = reason, detail
 
+    def give_up(self, now: Instant) -> None:
+        """The call is left before the API has said that it is over."""
+        self.fault("the call was given up before the API said that it is over")
+        self.ended_at = now
+
+    def fail(self, now: Instant) -> None:
+        """A bug of ours has ended the call, whatever the reason was until then."""
+        self.ended, self.detail = "failed", "a bug of ours; the log has its traceback"
+        self.ended_at = self.ended_at or now
+
     def record(self) -> CallRecord:
         """The record as it stands now."""
         return replace(

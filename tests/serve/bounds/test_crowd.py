@@ -21,7 +21,7 @@ TOGETHER = 20
 DESCRIPTORS = 4096
 
 
-@alone_beyond("serve.call_driver.MOST_ENDINGS")
+@alone_beyond("serve.call_actions.MOST_ENDINGS")
 async def test_many_sidebands_that_are_lost_and_calls_that_end_at_once_harm_no_neighbour(
     tmp_path: Path,
 ) -> None:
