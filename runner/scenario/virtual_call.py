@@ -86,8 +86,8 @@ class VirtualCall:
         self._attempts: Counter[str] = Counter()
         """How often requests of each tool were sent in this step."""
         self.machine, actions = CallMachine.ring(self._ringing, world, scenario.at)
-        if self.machine.reception.match is not None:
-            self.uses.matched(self.machine.reception.match)
+        if self.machine.reception.placement.match is not None:
+            self.uses.matched(self.machine.reception.placement.match)
         self._do(actions)
 
     @property

@@ -36,7 +36,7 @@ _LOGGED = frozenset({ApiError, HangUpFailed, ReferAnswered, ResponseEnded})
 def rings(machine: CallMachine) -> None:
     """A call rings: who calls whom, the header that says so, which agent answers and why."""
     call, reception = machine.call, machine.reception
-    route = reception.match.route if reception.match is not None else None
+    route = reception.placement.match.route if reception.placement.match is not None else None
     extra = {
         "call_id": call.id,
         "from": call.caller.number or call.caller.uri,
@@ -44,7 +44,7 @@ def rings(machine: CallMachine) -> None:
         "to_found_in": call.called_found_in,
         "agent": reception.agent,
         "route": str(route.place) if route is not None else None,
-        "why": reception.why,
+        "why": reception.placement.why,
     }
     if reception.agent is None:
         extra["headers"] = ", ".join(dict.fromkeys(name for name, _ in call.headers))
@@ -67,8 +67,8 @@ def rang(machine: CallMachine, result: RingResult, took_s: float) -> None:
     extra = {"call_id": machine.call.id, "agent": reception.agent, "result": result.value}
     if reception.rejected_with is not None:
         extra["status"] = str(reception.rejected_with)
-    if reception.reached:
-        extra["why"] = reception.why
+    if reception.placement.reached:
+        extra["why"] = reception.placement.why
     if reception.detail:
         extra["detail"] = reception.detail
     message = "call was answered" if result is RingResult.ACCEPTED else "call was not answered"

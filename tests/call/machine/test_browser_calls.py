@@ -119,7 +119,7 @@ def test_nobody_is_reached_who_has_not_said_so_not_even_otherwise(route: Route, 
     machine, actions = rings(GREETED, an_agent("sales"), ring=ringing(agent=asked), routes=(route,))
     assert actions == [Finish()]
     assert machine.reception.result is RingResult.REJECTED
-    assert machine.reception.why == "no route with transport: webrtc matches"
+    assert machine.reception.placement.why == "no route with transport: webrtc matches"
 
 
 def test_reject_rules_hold_for_browsers_too() -> None:

@@ -123,7 +123,7 @@ def reply(attempt: int = 1, status: int = 200, body: bytes = b'{"name": "Ada"}')
 def test_a_call_that_a_route_matches_is_claimed_and_answered() -> None:
     machine, actions = rings(world())
     assert actions == [ClaimCall(agent="front-desk")]
-    assert machine.reception.why == ROUTED
+    assert machine.reception.placement.why == ROUTED
     assert machine.call.created_at == NOW - 0.5
     assert (machine.call.caller.number, machine.call.called.number) == ("+14155550100", "+18005551212")
     assert machine.call.called_found_in == "X-Dialled"
@@ -144,7 +144,10 @@ def test_a_number_is_read_in_the_default_country() -> None:
 def test_a_reject_rule_comes_before_every_route() -> None:
     machine, actions = rings(world(), ringing(caller="+19005550000"))
     assert actions == [RejectCall(status=486)]
-    assert machine.reception.why == "the reject rule at runner.yaml:3:5 matches: from begins with +1900"
+    assert (
+        machine.reception.placement.why
+        == "the reject rule at runner.yaml:3:5 matches: from begins with +1900"
+    )
     assert machine.handle(RejectReplied(decided=DONE), NOW) == [Finish()]
     assert (machine.phase, machine.reception.result) == (Phase.OVER, RingResult.REJECTED)
     assert machine.record() is None
@@ -154,13 +157,13 @@ def test_a_reject_rule_comes_before_every_route() -> None:
 def test_a_call_that_no_route_matches_is_rejected_as_otherwise_says(status: int) -> None:
     machine, actions = rings(world(otherwise=Reject(status=status)), ringing(to="+18005550000"))
     assert actions == [RejectCall(status=status)]
-    assert machine.reception.why == f"no route matches, and routing.otherwise rejects with {status}"
+    assert machine.reception.placement.why == f"no route matches, and routing.otherwise rejects with {status}"
 
 
 def test_a_call_that_no_route_matches_goes_to_the_agent_that_otherwise_names() -> None:
     machine, actions = rings(world(otherwise=ToAgent(agent="front-desk")), ringing(to="+18005550000"))
     assert actions == [ClaimCall(agent="front-desk")]
-    assert machine.reception.why == 'no route matches, and routing.otherwise names "front-desk"'
+    assert machine.reception.placement.why == 'no route matches, and routing.otherwise names "front-desk"'
 
 
 @pytest.mark.parametrize(("age_s", "is_late"), [(-10, False), (119.9, False), (120, False), (120.1, True)])
@@ -184,7 +187,7 @@ def test_a_call_over_a_limit_is_rejected_with_the_declared_status(limit: Limit, 
     actions = machine.handle(ClaimReplied(agent="front-desk", reached=limit), NOW)
     assert actions == [RejectCall(status=480)]
     why = f'{ROUTED}; "front-desk" is busy ({said}); the call is rejected with 480'
-    assert machine.reception.why == why
+    assert machine.reception.placement.why == why
     machine.handle(RejectReplied(decided=DONE), NOW)
     assert machine.reception.result is RingResult.BUSY
 
