@@ -52,7 +52,7 @@ def greets_again() -> None:
     def forgetful(session: Session, event: CallEvent, now: float) -> list[Action]:
         actions = handle(session, event, now)
         if isinstance(event, TakenOver):
-            session.speech.say("Hello from the chaos.")
+            session.speech.queue.say("Hello from the chaos.")
         return actions
 
     session_events.handle = forgetful

@@ -145,11 +145,11 @@ class CallEnding:
     def _say_goodbye(self, end: End, now: Instant) -> list[Action]:
         goodbye = self.texts.text(end.say, now) if end.say is not None else ""
         if goodbye:
-            self.speech.say(goodbye, key=GOODBYE)
+            self.speech.queue.say(goodbye, key=GOODBYE)
         elif end.after_response is not None:
             self._goodbye_is_said = not self.speech.follow(end.after_response, GOODBYE)
         else:
-            self.speech.tell(self.texts.directed(SAY_GOODBYE), key=GOODBYE)
+            self.speech.queue.tell(self.texts.directed(SAY_GOODBYE), key=GOODBYE)
         return self.tools_ended(now)
 
     def _note_reason(self, end: End) -> None:

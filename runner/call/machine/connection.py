@@ -95,10 +95,10 @@ class Connection:
         is_settled = self.tools.take_settled()
         if self.phase.now is Phase.TALKING:
             if again or is_settled:
-                self.speech.go_on()
+                self.speech.queue.go_on()
             elif not self.tools.awaited:
                 # With an output still due, the model would speak without it, or call the tool once more.
-                self.speech.nudge()
+                self.speech.queue.nudge()
         if self.lead.is_taken:
             # The API may have let the model answer meanwhile.
             return [*again, *refreshed, Interrupt()]

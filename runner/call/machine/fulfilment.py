@@ -62,7 +62,7 @@ class Fulfilment:
             case Greet():
                 return self.greeting.greet(now)
             case WithdrawSentence(key=key):
-                self.speech.withdraw(key)
+                self.speech.queue.withdraw(key)
                 return []
             case SayToCaller() | InstructModel() | GoOn() | TakeWayOut() | HandOff():
                 # A call that is leaving has something else to say.
@@ -76,11 +76,11 @@ class Fulfilment:
         match intent:
             case SayToCaller(text=text, key=key):
                 if sentence := self.texts.text(text, now):
-                    self.speech.say(sentence, key=key)
+                    self.speech.queue.say(sentence, key=key)
             case InstructModel(text=text, key=key):
-                self.speech.tell(self.texts.directed(self.texts.text(text, now)), key=key)
+                self.speech.queue.tell(self.texts.directed(self.texts.text(text, now)), key=key)
             case GoOn():
-                self.speech.go_on()
+                self.speech.queue.go_on()
             case TakeWayOut(detail=detail):
                 return self.actions(self._take_way_out(detail, now), now)
             case HandOff() if self.lead.is_taken:

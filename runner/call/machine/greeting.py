@@ -75,7 +75,7 @@ class Greeting:
         if placed.after is None and self.speech.is_idle(now):
             self._say(now)
             return [RemoveItem(item_id=placed.item_id)]
-        self.speech.nudge()
+        self.speech.queue.nudge()
         return []
 
     def _say(self, now: Instant) -> None:
@@ -86,13 +86,13 @@ class Greeting:
             case Wait():
                 pass
             case Say(text=text) if sentence := self.texts.text(text, now):
-                self.speech.say(sentence, yields=yields)
+                self.speech.queue.say(sentence, yields=yields)
             case Tell(text=text) if sentence := self.texts.text(text, now):
-                self.speech.tell(self.texts.directed(sentence), yields=yields)
+                self.speech.queue.tell(self.texts.directed(sentence), yields=yields)
             case Say() | Tell() | ModelOpens():
                 if yields:
-                    self.speech.nudge()
+                    self.speech.queue.nudge()
                 else:
-                    self.speech.go_on()
+                    self.speech.queue.go_on()
             case _:
                 assert_never(greeting)

@@ -87,7 +87,7 @@ def handle(session: Session, event: CallEvent, now: Instant) -> list[Action]:
     for part in session.serving.parts:
         if type(event) in part.hears and (intents := part.handle(event, now)):
             actions += fulfil(intents, now)
-    while ends := session.speech.take_sentence_ends():
+    while ends := session.speech.unheard.take_ends():
         for key, end in ends:
             session.steering.sentence_ended(key, end, now)
             actions += fulfil([*session.ending.sentence_ended(key, end, now), *session.tools.go_on()], now)

@@ -1,14 +1,16 @@
-"""Queues what the agent is to say, and reports how each sentence ended. One queue for each call.
+"""Lets the agent speak when the floor is free: one request for a response at a time, by the call's queue.
 
 Sentences wait until the floor is free; several of them become one request for a response, and so do several
 wishes to continue. Nothing else in the program asks the model to speak.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from runner.call.machine.floor import PATIENCE_S, Cue, Floor, next_floor
 from runner.call.machine.playback import MARGIN_S, Playback
 from runner.call.machine.sentence import Request, Sentence, SentenceEnd
+from runner.call.machine.sentence_queue import SentenceQueue
+from runner.call.machine.unheard_sentences import UnheardSentences
 from runner.call.recent_ids import NO_IDS, RecentIds
 from runner.model.action import Action, ClearTimer, Interrupt, SetTimer, Speak, Timer, TimerKind
 from runner.model.conversation_event import (
@@ -32,7 +34,7 @@ _SPEAKING = frozenset({Floor.SENDING, Floor.CONTESTED, Floor.ACTIVE, Floor.OVERL
 
 @dataclass(slots=True, eq=False)
 class Speech:
-    """The speech queue of one call."""
+    """Who speaks in one call, and what the agent says next."""
 
     hears = frozenset(
         {
@@ -51,12 +53,10 @@ class Speech:
     """Events that say who speaks, or that somebody should."""
 
     floor: Floor = field(default=Floor.CLOSED, init=False)
-    _sentences: list[Sentence] = field(default_factory=list, init=False)
-    _go_on: bool = field(default=False, init=False)
-    _nudge: bool = field(default=False, init=False)
+    queue: SentenceQueue = field(default_factory=SentenceQueue, init=False)
     _count: int = field(default=0, init=False)
     _asked: Request | None = field(default=None, init=False)
-    _unheard: dict[str, Request] = field(default_factory=dict, init=False)
+    unheard: UnheardSentences = field(default_factory=UnheardSentences, init=False)
     _current: str | None = field(default=None, init=False)
     _over: RecentIds = field(default_factory=RecentIds, init=False)
     _rate_limited: int = field(default=0, init=False)
@@ -65,7 +65,6 @@ class Speech:
     _of_persons: frozenset[str] = field(default=NO_IDS, init=False)
     playback: Playback = field(default_factory=Playback, init=False)
     _wishes_come_back: bool = field(default=False, init=False)
-    _sentence_ends: list[tuple[str, SentenceEnd]] = field(default_factory=list, init=False)
 
     @property
     def is_closed(self) -> bool:
@@ -98,62 +97,23 @@ class Speech:
             return not self._asked.is_persons
         if self._current is not None:
             return self._current not in self._of_persons
-        is_persons = any(request.is_persons for request in self._unheard.values())
-        return self.floor in _SPEAKING or (self.playback.is_playing(now) and not is_persons)
-
-    def say(
-        self,
-        text: str,
-        *,
-        key: str = "",
-        is_persons: bool = False,
-        is_first: bool = False,
-        yields: bool = False,
-    ) -> None:
-        """Queue a sentence for the caller; `is_first`: ahead of the queue; `yields`: it is dropped when the
-        API is making a response already.
-        """
-        sentence = Sentence(say=text, key=key, is_persons=is_persons, yields=yields)
-        self._sentences.insert(0 if is_first else len(self._sentences), sentence)
-
-    def tell(self, text: str, *, key: str = "", yields: bool = False) -> None:
-        """Queue an instruction for one response; for `yields` see `say`."""
-        self._sentences.append(Sentence(tell=text, key=key, yields=yields))
+        return self.floor in _SPEAKING or (self.playback.is_playing(now) and not self.unheard.has_persons)
 
     def follow(self, response_id: str, key: str) -> bool:
         """Report under `key` how the caller heard this response; False when it has finished playing
         already."""
         if self.playback.is_heard(response_id):
             return False
-        self._await(response_id, Request(wish="", sentences=(Sentence(key=key),)))
+        self.unheard.add(response_id, Request(wish="", sentences=(Sentence(key=key),)))
         return True
-
-    def go_on(self) -> None:
-        """Let the model continue as soon as the floor is free, unless the API does by itself."""
-        self._go_on = True
-
-    def nudge(self) -> None:
-        """Let the model continue if nobody is speaking; dropped when somebody does."""
-        self._nudge = True
 
     def clear(self) -> None:
         """Drop everything that waits. A request that was sent cannot be taken back."""
-        self._note_end(Request(wish="", sentences=tuple(self._sentences)), SentenceEnd.DROPPED)
-        self._sentences.clear()
-        self._go_on = self._nudge = False
+        self.unheard.report(self.queue.drop(), SentenceEnd.DROPPED)
 
     def lead(self, *, is_led: bool) -> None:
         """While a person leads, the agent says what that person wants said and nothing of its own."""
         self._is_led = is_led
-
-    def withdraw(self, key: str) -> None:
-        """Drop the waiting sentences with this key."""
-        self._sentences = [sentence for sentence in self._sentences if sentence.key != key]
-
-    def take_sentence_ends(self) -> list[tuple[str, SentenceEnd]]:
-        """How keyed sentences have ended since the last call."""
-        ends, self._sentence_ends = self._sentence_ends, []
-        return ends
 
     def handle(self, event: CallEvent, now: Instant, *, sees_all: bool = True) -> list[Action]:
         """Follow who speaks. The actions are timers, and an interruption of what the agent begins while a
@@ -174,7 +134,9 @@ class Speech:
             case ResponseEnded():
                 return self._ended(event, now)
             case PlaybackEnded(response_id=response_id, interrupted=interrupted):
-                return self._close(response_id, SentenceEnd.INTERRUPTED if interrupted else SentenceEnd.HEARD)
+                return self.unheard.close(
+                    response_id, SentenceEnd.INTERRUPTED if interrupted else SentenceEnd.HEARD
+                )
             case ApiError():
                 return self._refused(event, now)
             case TimerFired(timer=Timer(kind=TimerKind.FLOOR)):
@@ -183,47 +145,25 @@ class Speech:
                 self._is_held = False
                 return []
             case TimerFired(timer=Timer(kind=TimerKind.HEARD, key=response_id)):
-                return self._close(response_id, SentenceEnd.HEARD)
+                return self.unheard.close(response_id, SentenceEnd.HEARD)
             case _:
                 return []
 
     def ask(self, now: Instant) -> list[Action]:
         """Ask the model to speak, if something waits and the floor is free."""
         if self._is_led:
-            self._forget_its_own()
+            self.unheard.report(self.queue.drop(except_persons=True), SentenceEnd.DROPPED)
         if self.floor is not Floor.IDLE or self._is_held:
             return []
-        if not (self._sentences or self._go_on or self._nudge):
+        asked = self.queue.take(f"wish_{self._count + 1}")
+        if asked is None:
             return []
         self._count += 1
-        sentences = self._next_sentences()
-        self._asked = Request(
-            wish=f"wish_{self._count}",
-            sentences=sentences,
-            is_nudge=not sentences and not self._go_on,
-        )
-        if not sentences:
-            self._go_on = self._nudge = False
-        spoken = [sentence.say for sentence in sentences if sentence.say is not None]
-        instructions = [sentence.tell for sentence in sentences if sentence.tell is not None]
-        speak = Speak(
-            wish=self._asked.wish, say=" ".join(spoken) or None, tell="\n".join(instructions) or None
-        )
+        self._asked = asked
+        spoken = [sentence.say for sentence in asked.sentences if sentence.say is not None]
+        instructions = [sentence.tell for sentence in asked.sentences if sentence.tell is not None]
+        speak = Speak(wish=asked.wish, say=" ".join(spoken) or None, tell="\n".join(instructions) or None)
         return [*self._move(Cue.ASKED, now), speak]
-
-    def _forget_its_own(self) -> None:
-        persons = [sentence for sentence in self._sentences if sentence.is_persons]
-        own = tuple(sentence for sentence in self._sentences if not sentence.is_persons)
-        self._note_end(Request(wish="", sentences=own), SentenceEnd.DROPPED)
-        self._sentences = persons
-        self._go_on = self._nudge = False
-
-    def _next_sentences(self) -> tuple[Sentence, ...]:
-        """The sentences at the head of the queue that can share one response: only `say`, or only `tell`."""
-        taken: list[Sentence] = []
-        while self._sentences and (not taken or (self._sentences[0].say is None) == (taken[0].say is None)):
-            taken.append(self._sentences.pop(0))
-        return tuple(taken)
 
     def _move(self, cue: Cue, now: Instant) -> list[Action]:
         floor = next_floor(self.floor, cue)
@@ -244,24 +184,15 @@ class Speech:
         if self._asked is not None and started.wish == self._asked.wish:
             self._take_up(started.response_id, self._asked)
         elif self._asked is None:
-            # The API answers the caller by itself, and sees all outputs that it has: what we wanted to add to
-            # them is being said. It did not see an output that crossed with it.
-            self._nudge = False
-            self._go_on = self._go_on and not sees_all
+            self.queue.api_goes_on(sees_all=sees_all)
         return [*self._move(Cue.BEGAN, now), *self._cut_short(started)]
 
     def _take_up(self, response_id: str, asked: Request) -> None:
         """This response is the requested one."""
-        self._await(response_id, asked)
+        self.unheard.add(response_id, asked)
         self._asked = None
         if asked.is_persons:
             self._of_persons |= {response_id}
-
-    def _await(self, response_id: str, request: Request) -> None:
-        """The sentences of this request end with this response, besides those that already do."""
-        awaited = self._unheard.get(response_id)
-        sentences = awaited.sentences if awaited is not None else ()
-        self._unheard[response_id] = replace(request, sentences=(*sentences, *request.sentences))
 
     def _cut_short(self, started: ResponseStarted) -> list[Action]:
         """Interrupt what the agent begins of its own while a person leads: the API's own answer to the
@@ -269,7 +200,7 @@ class Speech:
         """
         if not self._is_led:
             return []
-        request = self._unheard.get(started.response_id)
+        request = self.unheard.of(started.response_id)
         if request is None and self._asked is not None and not self._wishes_come_back:
             # This provider does not send wishes back: it is most likely the requested response.
             request = self._asked
@@ -294,14 +225,14 @@ class Speech:
             self._rate_limited = 0
         if ended.outcome is Outcome.FAILED and ended.cause is ApiErrorKind.RATE_LIMITED:
             moved += self._wait_for_rate(ended.response_id, now)
-        if ended.response_id not in self._unheard:
+        if ended.response_id not in self.unheard:
             return moved
         if ended.outcome is Outcome.CANCELLED:
-            return moved + self._close(ended.response_id, SentenceEnd.INTERRUPTED)
+            return moved + self.unheard.close(ended.response_id, SentenceEnd.INTERRUPTED)
         if ended.outcome is Outcome.FAILED:
-            return moved + self._close(ended.response_id, SentenceEnd.FAILED)
+            return moved + self.unheard.close(ended.response_id, SentenceEnd.FAILED)
         if not ended.audible or self.playback.is_heard(ended.response_id):
-            return moved + self._close(ended.response_id, SentenceEnd.HEARD)
+            return moved + self.unheard.close(ended.response_id, SentenceEnd.HEARD)
         # The buffer reports when the caller has heard it all; this timer is for the case that it never does.
         heard = Timer(TimerKind.HEARD, ended.response_id)
         return [*moved, SetTimer(timer=heard, at=self.playback.heard_by(ended.response_id, now))]
@@ -310,16 +241,16 @@ class Speech:
         """The API's rate limit is reached: request the response again, a little later."""
         if self._rate_limited == len(RATE_LIMIT_WAITS_S):
             return []
-        return self._ask_later(self._unheard.pop(response_id, None), now)
+        return self._ask_later(self.unheard.take(response_id), now)
 
     def _ask_later(self, request: Request | None, now: Instant) -> list[Action]:
         wait_s = RATE_LIMIT_WAITS_S[self._rate_limited]
         self._rate_limited += 1
         self._is_held = True
         if request is not None and request.sentences:
-            self._sentences[:0] = request.sentences
+            self.queue.put_back(request)
         else:
-            self._go_on = True
+            self.queue.go_on()
         return [SetTimer(timer=Timer(TimerKind.MODEL_RETRY), at=now + wait_s)]
 
     def _refused(self, error: ApiError, now: Instant) -> list[Action]:
@@ -328,8 +259,7 @@ class Speech:
             return []
         if error.kind is ApiErrorKind.BUSY_SPEAKING:
             self._asked = None
-            self._sentences[:0] = [sentence for sentence in request.sentences if not sentence.yields]
-            self._go_on = self._go_on or not (request.sentences or request.is_nudge)
+            self.queue.put_back(request, somebody_speaks=True)
             return self._move(Cue.REFUSED_BUSY, now)
         if error.about is None:
             return []
@@ -337,12 +267,12 @@ class Speech:
             self._asked = None
             return [*self._ask_later(request, now), *self._move(Cue.REFUSED, now)]
         self._asked = None
-        self._note_end(request, SentenceEnd.FAILED)
+        self.unheard.report(request.sentences, SentenceEnd.FAILED)
         return self._move(Cue.REFUSED, now)
 
     def _overdue(self, now: Instant) -> list[Action]:
         if self._asked is not None:
-            self._note_end(self._asked, SentenceEnd.FAILED)
+            self.unheard.report(self._asked.sentences, SentenceEnd.FAILED)
             self._asked = None
         self._current = None
         # While the API holds on to a response that never ends, it refuses every further one.
@@ -352,20 +282,7 @@ class Speech:
     def _lost(self, now: Instant) -> list[Action]:
         """It is unknown what the caller heard of the active response, and nothing is ever said twice."""
         if self._asked is not None:
-            self._note_end(self._asked, SentenceEnd.LOST)
-        for request in self._unheard.values():
-            self._note_end(request, SentenceEnd.LOST)
-        self._unheard.clear()
+            self.unheard.report(self._asked.sentences, SentenceEnd.LOST)
+        self.unheard.lose()
         self._asked = self._current = None
         return self._move(Cue.LOST, now)
-
-    def _close(self, response_id: str, result: SentenceEnd) -> list[Action]:
-        request = self._unheard.pop(response_id, None)
-        if request is None:
-            return []
-        self._unheard = self._unheard or {}  # An emptied one keeps its table.
-        self._note_end(request, result)
-        return [ClearTimer(timer=Timer(TimerKind.HEARD, response_id))]
-
-    def _note_end(self, request: Request, result: SentenceEnd) -> None:
-        self._sentence_ends.extend((sentence.key, result) for sentence in request.sentences if sentence.key)

@@ -175,7 +175,7 @@ class Steering:
     def _say(self, steered: Steered, act: SaySentence, now: Instant) -> list[Intent]:
         is_first = act.when is When.NOW
         interrupts = is_first and self.speech.is_speaking(now)
-        self.speech.say(act.say, key=_SENTENCE + steered.id, is_persons=True, is_first=is_first)
+        self.speech.queue.say(act.say, key=_SENTENCE + steered.id, is_persons=True, is_first=is_first)
         return [Interrupt()] if interrupts else []
 
     def _tell(self, steered: Steered, act: TellAgent, now: Instant) -> list[Intent]:

@@ -94,7 +94,7 @@ class Transfers:
             # Nobody can say it, and the transfer itself needs no sideband.
             return self._refer(transfer, now)
         if sentence:
-            self.speech.say(sentence, key=ANNOUNCEMENT, is_persons=is_persons)
+            self.speech.queue.say(sentence, key=ANNOUNCEMENT, is_persons=is_persons)
         elif transfer.response_id is None or not self.speech.follow(transfer.response_id, ANNOUNCEMENT):
             return self._refer(transfer, now)
         return [wait_for_last_words(now)]
@@ -134,7 +134,7 @@ class Transfers:
         """Request the transfer, unless a template has rendered something that is not an address."""
         self.phase.move(Step.REFER)
         # The caller is being put through: an announcement that could not be said in time is dropped.
-        self.speech.withdraw(ANNOUNCEMENT)
+        self.speech.queue.withdraw(ANNOUNCEMENT)
         waited = ClearTimer(timer=LAST_WORDS)
         target = self.texts.text(transfer.target, now)
         if not is_target(target):

@@ -37,7 +37,7 @@ class Queue:
     def happens(self, *events: CallEvent) -> None:
         for event in events:
             self._take(self.speech.handle(event, NOW))
-            self.ended += self.speech.take_sentence_ends()
+            self.ended += self.speech.unheard.take_ends()
             self.flush()
 
     def flush(self) -> None:
@@ -98,7 +98,7 @@ def test_no_state_lasts_for_good_when_an_event_is_lost() -> None:
 
 def test_nothing_is_said_before_the_sideband_is_open() -> None:
     queue = Queue()
-    queue.speech.say("Hello.")
+    queue.speech.queue.say("Hello.")
     queue.flush()
     assert queue.asked == []
     queue.happens(SidebandOpened())
@@ -107,9 +107,9 @@ def test_nothing_is_said_before_the_sideband_is_open() -> None:
 
 def test_sentences_that_wait_together_are_one_request(queue: Queue) -> None:
     queue.happens(started(wish=None))
-    queue.speech.say("One.")
-    queue.speech.say("Two.")
-    queue.speech.go_on()
+    queue.speech.queue.say("One.")
+    queue.speech.queue.say("Two.")
+    queue.speech.queue.go_on()
     queue.happens(ended(wish=None))
     assert queue.asked == [Speak(wish="wish_1", say="One. Two.")]
     queue.happens(started("r2"), ended("r2"))
@@ -117,8 +117,8 @@ def test_sentences_that_wait_together_are_one_request(queue: Queue) -> None:
 
 
 def test_what_is_said_and_what_is_told_are_not_mixed(queue: Queue) -> None:
-    queue.speech.say("One.")
-    queue.speech.tell("Be kind.")
+    queue.speech.queue.say("One.")
+    queue.speech.queue.tell("Be kind.")
     queue.flush()
     queue.happens(started(), ended())
     assert queue.asked == [Speak(wish="wish_1", say="One."), Speak(wish="wish_2", tell="Be kind.")]
@@ -127,16 +127,16 @@ def test_what_is_said_and_what_is_told_are_not_mixed(queue: Queue) -> None:
 def test_many_wishes_to_go_on_are_one_request(queue: Queue) -> None:
     queue.happens(started(wish=None))
     for _ in range(5):
-        queue.speech.go_on()
+        queue.speech.queue.go_on()
         queue.flush()
     queue.happens(ended(wish=None))
     assert queue.asked == [Speak(wish="wish_1")]
 
 
 def test_a_second_request_never_follows_before_the_first_is_done(queue: Queue) -> None:
-    queue.speech.go_on()
+    queue.speech.queue.go_on()
     queue.flush()
-    queue.speech.say("Wait.")
+    queue.speech.queue.say("Wait.")
     queue.flush()
     queue.happens(started())
     assert len(queue.asked) == 1
@@ -148,9 +148,9 @@ def test_a_second_request_never_follows_while_the_first_crosses_with_an_answer_o
     queue: Queue,
 ) -> None:
     queue.happens(started("r0"), ended("r0"))
-    queue.speech.say("Hello.", key="k")
+    queue.speech.queue.say("Hello.", key="k")
     queue.flush()
-    queue.speech.say("More.")
+    queue.speech.queue.say("More.")
     queue.happens(started("own", wish=None), ended("own", wish=None))
     assert queue.asked == [Speak(wish="wish_1", say="Hello.")]
     queue.happens(started("r1"), ended("r1"), PlaybackEnded(response_id="r1"))
@@ -160,7 +160,7 @@ def test_a_second_request_never_follows_while_the_first_crosses_with_an_answer_o
 
 def test_the_end_of_an_earlier_response_is_not_the_end_of_the_one_that_is_made(queue: Queue) -> None:
     queue.happens(started("r1", wish=None), started("r2", wish=None))
-    queue.speech.go_on()
+    queue.speech.queue.go_on()
     queue.happens(ended("r1", wish=None))
     assert queue.asked == []
     queue.happens(ended("r2", wish=None))
@@ -171,9 +171,9 @@ def test_the_end_of_an_earlier_response_is_not_the_end_of_the_one_that_is_made(q
 def test_the_agent_does_not_speak_over_a_caller_who_began_while_it_was_asked(
     queue: Queue, answer: CallEvent
 ) -> None:
-    queue.speech.say("Hello.")
+    queue.speech.queue.say("Hello.")
     queue.flush()
-    queue.speech.say("More.")
+    queue.speech.queue.say("More.")
     queue.happens(CallerSpeaks(began=True), answer, ended(outcome=Outcome.CANCELLED))
     assert len(queue.asked) == 1
     queue.happens(CallerSpeaks(began=False), OVERDUE)
@@ -182,7 +182,7 @@ def test_the_agent_does_not_speak_over_a_caller_who_began_while_it_was_asked(
 
 def test_the_agent_holds_its_tongue_while_the_caller_speaks(queue: Queue) -> None:
     queue.happens(CallerSpeaks(began=True))
-    queue.speech.say("One moment.")
+    queue.speech.queue.say("One moment.")
     queue.flush()
     queue.happens(CallerSpeaks(began=False))
     assert queue.asked == []
@@ -192,20 +192,20 @@ def test_the_agent_holds_its_tongue_while_the_caller_speaks(queue: Queue) -> Non
 
 def test_the_answer_that_the_api_makes_by_itself_stands_for_a_wish_to_go_on(queue: Queue) -> None:
     queue.happens(CallerSpeaks(began=True))
-    queue.speech.go_on()
+    queue.speech.queue.go_on()
     queue.happens(CallerSpeaks(began=False), started(wish=None), ended(wish=None))
     assert queue.asked == []
 
 
 def test_a_wish_that_comes_while_the_api_answers_by_itself_is_kept(queue: Queue) -> None:
     queue.happens(started(wish=None))
-    queue.speech.go_on()
+    queue.speech.queue.go_on()
     queue.happens(ended(wish=None))
     assert queue.asked == [Speak(wish="wish_1")]
 
 
 def test_a_request_refused_because_somebody_speaks_is_made_again_afterwards(queue: Queue) -> None:
-    queue.speech.say("Hello.", key="k")
+    queue.speech.queue.say("Hello.", key="k")
     queue.flush()
     queue.happens(started("r0", wish=None), BUSY, ended("r0", wish=None), PlaybackEnded(response_id="r0"))
     assert queue.asked == [Speak(wish="wish_1", say="Hello."), Speak(wish="wish_2", say="Hello.")]
@@ -216,14 +216,14 @@ def test_a_request_refused_because_somebody_speaks_is_made_again_afterwards(queu
 
 
 def test_a_nudge_refused_because_somebody_speaks_is_forgotten(queue: Queue) -> None:
-    queue.speech.nudge()
+    queue.speech.queue.nudge()
     queue.flush()
     queue.happens(BUSY, ended("r0", wish=None))
     assert queue.asked == [Speak(wish="wish_1")]
 
 
 def test_a_request_refused_for_another_reason_has_failed(queue: Queue) -> None:
-    queue.speech.say("Hello.", key="k")
+    queue.speech.queue.say("Hello.", key="k")
     queue.flush()
     queue.happens(ApiError(kind=ApiErrorKind.OTHER, about="wish_1"))
     assert queue.ended == [("k", SentenceEnd.FAILED)]
@@ -231,14 +231,14 @@ def test_a_request_refused_for_another_reason_has_failed(queue: Queue) -> None:
 
 
 def test_an_error_about_something_else_is_not_about_the_request(queue: Queue) -> None:
-    queue.speech.say("Hello.")
+    queue.speech.queue.say("Hello.")
     queue.flush()
     queue.happens(ApiError(kind=ApiErrorKind.OTHER), ApiError(kind=ApiErrorKind.OTHER, about="x"))
     assert queue.floor() is Floor.SENDING
 
 
 def test_a_sentence_is_heard_when_its_playback_has_ended(queue: Queue) -> None:
-    queue.speech.say("Hello.", key="k")
+    queue.speech.queue.say("Hello.", key="k")
     queue.flush()
     queue.happens(started(), ended())
     assert queue.ended == []
@@ -249,7 +249,7 @@ def test_a_sentence_is_heard_when_its_playback_has_ended(queue: Queue) -> None:
 
 
 def test_a_sentence_whose_playback_never_ends_is_taken_for_heard_after_its_length(queue: Queue) -> None:
-    queue.speech.say("Hello.", key="k")
+    queue.speech.queue.say("Hello.", key="k")
     queue.flush()
     # Twenty tokens of audio are a second of speech.
     queue.happens(started(), replace(ended(), usage=Usage(audio_out=200)))
@@ -274,7 +274,7 @@ def test_a_sentence_whose_playback_never_ends_is_taken_for_heard_after_its_lengt
 def test_what_becomes_of_a_sentence_is_told_once(
     queue: Queue, events: list[CallEvent], result: SentenceEnd
 ) -> None:
-    queue.speech.say("Hello.", key="k")
+    queue.speech.queue.say("Hello.", key="k")
     queue.flush()
     queue.happens(*events)
     queue.happens(PlaybackEnded(response_id="r1"), ended())
@@ -329,7 +329,7 @@ def test_a_barge_in_gives_the_floor_to_the_caller(queue: Queue) -> None:
 
 
 def test_events_told_twice_change_nothing(queue: Queue) -> None:
-    queue.speech.say("Hello.")
+    queue.speech.queue.say("Hello.")
     queue.flush()
     queue.happens(started(), started(), ended(), ended(), started(), ended())
     assert queue.floor() is Floor.IDLE
@@ -338,39 +338,39 @@ def test_events_told_twice_change_nothing(queue: Queue) -> None:
 
 def test_a_response_whose_beginning_is_missed_ends_all_the_same(queue: Queue) -> None:
     queue.happens(started("r0", wish=None), ended("r0", wish=None))
-    queue.speech.say("Hello.")
+    queue.speech.queue.say("Hello.")
     queue.flush()
     queue.happens(ended())
     assert queue.floor() is Floor.IDLE
 
 
 def test_a_provider_that_does_not_send_wishes_back_is_understood(queue: Queue) -> None:
-    queue.speech.say("Hello.", key="k")
+    queue.speech.queue.say("Hello.", key="k")
     queue.flush()
     queue.happens(started(wish=None), ended(wish=None), PlaybackEnded(response_id="r1"))
     assert queue.ended == [("k", SentenceEnd.HEARD)]
 
 
 def test_after_the_sideband_was_lost_nothing_is_said_twice(queue: Queue) -> None:
-    queue.speech.say("Hello.")
+    queue.speech.queue.say("Hello.")
     queue.flush()
-    queue.speech.say("More.")
+    queue.speech.queue.say("More.")
     queue.happens(SidebandLost(), SidebandOpened())
     assert queue.asked == [Speak(wish="wish_1", say="Hello."), Speak(wish="wish_2", say="More.")]
 
 
 def test_what_waits_can_be_forgotten(queue: Queue) -> None:
     queue.happens(started(wish=None))
-    queue.speech.say("Never.")
-    queue.speech.go_on()
+    queue.speech.queue.say("Never.")
+    queue.speech.queue.go_on()
     queue.speech.clear()
     queue.happens(ended(wish=None))
     assert queue.asked == []
 
 
 def test_a_sentence_that_is_refused_while_somebody_speaks_stays_first(queue: Queue) -> None:
-    queue.speech.say("One.")
+    queue.speech.queue.say("One.")
     queue.flush()
-    queue.speech.say("Two.")
+    queue.speech.queue.say("Two.")
     queue.happens(BUSY, started("r2", wish=None), ended("r2", wish=None), PlaybackEnded(response_id="r2"))
     assert [speak.say for speak in queue.asked] == ["One.", "One. Two."]
