@@ -10,7 +10,6 @@ calls.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from operator import itemgetter
 from random import random
 from sqlite3 import Connection
 from typing import NamedTuple
@@ -19,6 +18,7 @@ import orjson
 
 from runner.store import rows
 from runner.store.journal.sealed import SealedEntries
+from runner.store.sqlite.left_journals import LeftJournals
 
 LEAST_BYTES = 64 * 1024 * 1024
 """A shorter log is not cut: calls of some minutes are over before their pieces would be written again."""
@@ -77,38 +77,24 @@ def write(connection: Connection, pieces: Sequence[SealedEntries]) -> None:
 
 def read(connection: Connection, call_ids: Collection[str]) -> dict[str, list[SealedEntries]]:
     """The journals of these calls, each in order. Reads the whole log, so ask for many at once."""
-    wanted = {rows.column_text(call_id): call_id for call_id in call_ids}
-    found: dict[str, list[tuple[int, int, bytes]]] = {}
-    """By call, the number of each piece, where it was written first, and what it holds."""
-    since: dict[str, int] = {}
+    left = left_journals(connection, call_ids)
+    return {call_id: journal for call_id in call_ids if (journal := left.take(call_id))}
+
+
+def left_journals(connection: Connection, call_ids: Collection[str]) -> LeftJournals:
+    """The same, each to be taken on its own."""
+    left = LeftJournals(call_ids)
     stored = connection.execute(
         """SELECT call_id, first_seq, since, entries FROM journal
-        WHERE call_id IN (SELECT value FROM json_each(?)) ORDER BY call_id, first_seq""",
-        (orjson.dumps([*wanted]).decode(),),
+        WHERE call_id IN (SELECT value FROM json_each(?))""",
+        (orjson.dumps([rows.column_text(call_id) for call_id in call_ids]).decode(),),
     )
-    for call_id, first_seq, began, entries in stored:
-        found.setdefault(call_id, []).append((first_seq, began, entries))
-        if not first_seq:
-            since[call_id] = began
-    if since:
+    first_since = left.begin(stored)
+    if first_since is not None:
         log = "SELECT upto, pieces, entries FROM journal_log WHERE upto > ? ORDER BY upto"
-        for upto, names, entries in connection.execute(log, (min(since.values()),)):
-            # Hundreds of thousands of pieces, while nobody serves the calls.
-            at = 0
-            for call_id, first_seq, size, *first_upto in orjson.loads(names):
-                if call_id in since:
-                    written = first_upto[0] if first_upto else upto
-                    if written > since[call_id]:  # else of an earlier call with this id
-                        found[call_id].append((first_seq, written, entries[at : at + size]))
-                at += size
-    return {wanted[call_id]: _in_order(wanted[call_id], pieces) for call_id, pieces in found.items()}
-
-
-def _in_order(call_id: str, pieces: list[tuple[int, int, bytes]]) -> list[SealedEntries]:
-    """Of a piece that was written several times the one that was written last, but not as a copy."""
-    pieces.sort(key=itemgetter(0, 1))
-    last = {first_seq: entries for first_seq, _, entries in pieces}
-    return [SealedEntries(call_id, first_seq, entries) for first_seq, entries in last.items()]
+        for upto, names, entries in connection.execute(log, (first_since,)):
+            left.add(upto, names, entries)
+    return left
 
 
 def delete(connection: Connection, call_id: str) -> None:

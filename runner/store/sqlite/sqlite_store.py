@@ -14,6 +14,7 @@ from runner.store import rows
 from runner.store.journal.sealed import HeldPiece, SealedEntries
 from runner.store.sqlite import fleet, jobs, journal, journal_log, records
 from runner.store.sqlite.database import Database
+from runner.store.sqlite.left_journals import LeftJournals
 from runner.store.sqlite.lock import ProcessLock
 
 
@@ -24,7 +25,7 @@ class SqliteStore:
         self._database = database
         self._lock = ProcessLock(database.path)
         self._runner: RunnerInfo | None = None
-        self._left: dict[str, list[SealedEntries]] = {}
+        self._left = LeftJournals()
         """The journals of calls that were taken over, until each is read. To find one takes as long as to
         find all.
         """
@@ -129,8 +130,7 @@ class SqliteStore:
         def take(connection: Connection) -> list[HeldCall]:
             calls = fleet.take_over(connection, self._holder(lease))
             if calls:
-                ids = [call.id for call in calls]
-                self._left |= {call_id: [] for call_id in ids} | journal_log.read(connection, ids)
+                self._left = journal_log.left_journals(connection, [call.id for call in calls])
             return calls
 
         return await self._database.write(take)
@@ -158,7 +158,7 @@ class SqliteStore:
         return await self._database.write(lambda connection: journal.append_late(connection, pieces))
 
     async def journals(self, call_ids: Sequence[str]) -> dict[str, list[SealedEntries]]:
-        known = {call_id: self._left.pop(call_id) for call_id in call_ids if call_id in self._left}
+        known = {call_id: self._left.take(call_id) for call_id in call_ids if call_id in self._left}
         others = [call_id for call_id in call_ids if call_id not in known]
         if not others:
             return known
@@ -184,7 +184,7 @@ class SqliteStore:
         """These journals are about to change."""
         if self._left:
             for call_id in call_ids:
-                self._left.pop(call_id, None)
+                self._left.forget(call_id)
 
     @property
     def _address(self) -> str | None:
