@@ -23,25 +23,26 @@ class Keypad(Part):
         self._keys = keys
         self._record = record
         self._pressed = ""
-        self._full_at: Instant | None = None
-        """When the last entry was closed as the longest one, if no key has followed."""
+        self._closed_at: Instant | None = None
+        """When the last entry was closed without the ending key, if no key has followed."""
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """Take one key, or close the entry."""
         match event:
             case KeyPressed(key=key) if key == self._keys.until:
-                full_at, self._full_at = self._full_at, None
-                # A caller who was cut off at the longest entry presses the ending key all the same.
-                belongs_to_it = full_at is not None and now < full_at + self._keys.timeout_s
+                closed_at, self._closed_at = self._closed_at, None
+                # A caller whose entry was closed as too long or too slow presses the ending key all the same.
+                belongs_to_it = closed_at is not None and now < closed_at + self._keys.timeout_s
                 return [] if belongs_to_it else self._close()
             case KeyPressed(key=key):
-                self._full_at = None
+                self._closed_at = None
                 self._pressed += key
                 if len(self._pressed) == self._keys.max_keys:
-                    self._full_at = now
+                    self._closed_at = now
                     return self._close()
                 return [SetTimer(timer=ENTRY, at=now + self._keys.timeout_s)]
             case TimerFired(timer=Timer(kind=TimerKind.KEYS)):
+                self._closed_at = now
                 return self._close()
             case _:
                 return []

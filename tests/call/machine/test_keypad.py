@@ -42,6 +42,29 @@ def test_a_pause_ends_an_entry() -> None:
     assert expect(AddItem, play.passes(0.1)[0]).text == "(On the telephone I pressed 42.)"
 
 
+def test_the_ending_key_after_a_pause_is_part_of_the_entry_before_it() -> None:
+    play = talking(keys=Keys(until="#", timeout_s=5))
+    play.happens(KeyPressed(key="1"), KeyPressed(key="2"))
+    play.passes(5)
+    play.passes(4.9)
+    play.happens(KeyPressed(key="#"))
+    texts = [action.text for action in play.done if isinstance(action, AddItem)]
+    assert texts == ["(On the telephone I pressed 12.)"]
+
+
+@pytest.mark.parametrize("presses", ["#", "3#"])
+def test_the_ending_key_of_another_entry_ends_that_one(presses: str) -> None:
+    play = talking(keys=Keys(until="#", timeout_s=5))
+    play.happens(KeyPressed(key="1"), KeyPressed(key="2"))
+    play.passes(5)
+    play.passes(1 if presses == "3#" else 5)
+    for key in presses:
+        play.happens(KeyPressed(key=key))
+    texts = [action.text for action in play.done if isinstance(action, AddItem)]
+    other = "3" if presses == "3#" else "only #"
+    assert texts == ["(On the telephone I pressed 12.)", f"(On the telephone I pressed {other}.)"]
+
+
 def test_private_keys_reach_the_model_and_no_record() -> None:
     play = talking(keys=Keys(until="#", private=True))
     for key in "1234#":
