@@ -5,6 +5,7 @@ is taken.
 from typing import assert_never
 
 from runner.call.machine.intent import AddMessage, GoOn, Intent, Part, TakeWayOut
+from runner.call.machine.sentence import is_wish
 from runner.call.machine.speech import RATE_LIMIT_WAITS_S
 from runner.call.recent_ids import RecentIds
 from runner.model.agent import IfBroken
@@ -34,7 +35,10 @@ class FailureWatch(Part):
         self._counted = RecentIds()
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
-        """Judge each response once: its event may come twice. A request for one may be refused as well."""
+        """Judge each response once: its event may come twice. A request for one may be refused as well.
+
+        An error about anything else, such as the rate of transcriptions, says nothing about responses.
+        """
         if isinstance(event, ApiError):
             return self._refused(event)
         if not isinstance(event, ResponseEnded) or not self._counted.add(event.response_id):
@@ -52,7 +56,7 @@ class FailureWatch(Part):
 
     def _refused(self, error: ApiError) -> list[Intent]:
         match error.kind:
-            case ApiErrorKind.RATE_LIMITED:
+            case ApiErrorKind.RATE_LIMITED if is_wish(error.about) and self._counted.add(error.about):
                 return self._over_the_rate(error.message)
             case ApiErrorKind.OUT_OF_QUOTA:
                 return _out_of_quota(error.message)

@@ -2,13 +2,26 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeGuard
 
 from runner.model.action import SetTimer, Timer, TimerKind
 from runner.model.values import Instant
 
+_WISH = "wish_"
+
 LAST_WORDS = Timer(TimerKind.LAST_WORDS)
 LAST_WORDS_S = 30.0
 """How long a goodbye and running tools may delay the hang-up, and an announcement the transfer."""
+
+
+def wish_id(count: int) -> str:
+    """The id of a call's request for a response, which the API repeats when it refuses it."""
+    return f"{_WISH}{count}"
+
+
+def is_wish(about: str | None) -> TypeGuard[str]:
+    """Whether this is the id of a request for a response."""
+    return about is not None and about.startswith(_WISH)
 
 
 class SentenceEnd(Enum):

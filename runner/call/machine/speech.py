@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from runner.call.machine.floor import PATIENCE_S, Cue, Floor, next_floor
 from runner.call.machine.playback import MARGIN_S, Playback
-from runner.call.machine.sentence import Request, Sentence, SentenceEnd
+from runner.call.machine.sentence import Request, Sentence, SentenceEnd, wish_id
 from runner.call.machine.sentence_queue import SentenceQueue
 from runner.call.machine.unheard_sentences import UnheardSentences
 from runner.call.recent_ids import NO_IDS, RecentIds
@@ -155,7 +155,7 @@ class Speech:
             self.unheard.report(self.queue.drop(except_persons=True), SentenceEnd.DROPPED)
         if self.floor is not Floor.IDLE or self._is_held:
             return []
-        asked = self.queue.take(f"wish_{self._count + 1}")
+        asked = self.queue.take(wish_id(self._count + 1))
         if asked is None:
             return []
         self._count += 1

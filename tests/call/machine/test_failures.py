@@ -133,7 +133,7 @@ def test_a_response_that_succeeds_ends_the_count_of_rate_limits() -> None:
     play = talking(if_broken=IfBroken(transfer=words("tel:+14155550123")))
     for attempt in ("r1", "r3", "r5"):
         assert limited(play, attempt) == []
-        (again,) = play.passes(1.0)
+        (again,) = play.passes(1)
         assert play.happens(ResponseStarted(response_id=f"{attempt}b", wish=expect(Speak, again).wish)) == []
         play.happens(
             ResponseEnded(
@@ -158,6 +158,24 @@ def test_a_request_that_is_refused_over_the_rate_limit_is_sent_again_after_a_wai
     (goodbye,) = play.happens(limit)
     assert expect(Speak, goodbye).tell is not None
     assert play.record.detail == "the API takes no more responses: no reason given"
+
+
+@pytest.mark.parametrize("about", [None, "output_call_1", "switch_1"])
+def test_a_rate_limit_that_is_not_about_a_response_ends_no_call(about: str | None) -> None:
+    play = talking()
+    limit = ApiError(kind=ApiErrorKind.RATE_LIMITED, about=about, code="rate_limit_exceeded")
+    assert play.happens(*[limit] * 9) == []
+    play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False))
+    play.responds()
+    assert play.record.ended == ""
+
+
+def test_a_refusal_that_is_reported_twice_is_one_refusal() -> None:
+    play = Play(an_agent(greeting=Say(text=words("Hello."))))
+    (greeting,) = play.opens()
+    limit = ApiError(kind=ApiErrorKind.RATE_LIMITED, about=expect(Speak, greeting).wish)
+    assert play.happens(*[limit] * 9) == []
+    assert play.passes(1) == [Speak(wish="wish_2", say="Hello.")]
 
 
 def test_an_api_that_never_answers_is_asked_three_times() -> None:
