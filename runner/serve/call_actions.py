@@ -79,7 +79,7 @@ class CallActions:
         self._slot = CallSlot(
             counts=shared.counts, hold=context.hold, metrics=shared.metrics, created_at=created_at
         )
-        self._timers = CallTimers(self._timer_fired, context.clock)
+        self._timers = CallTimers(self._timer_fired, context.clock, call_id=context.call_id)
 
     def carry_out(self, actions: Sequence[Action], machine: CallMachine) -> None:
         """Carry out the actions, in this order. What takes time becomes a task of the call."""

@@ -3,25 +3,32 @@
 import asyncio
 from collections.abc import Callable
 
-from runner.model.action import Timer
+from runner.model.action import Timer, TimerKind
 from runner.model.values import Instant
+from runner.serve.jitter import staggered
 
+RETRIES = frozenset({TimerKind.HANG_UP_AGAIN, TimerKind.LOOKUP_RETRY, TimerKind.MODEL_RETRY, TimerKind.RETRY})
+"""Timers after which something that failed is tried again. Many calls usually fail together, as at the rate
+limit of the API's account, and would come back together.
+"""
 EARLY_S = 0.001
 """The event loop counts in milliseconds, and may wake us one too early."""
 
 
 class CallTimers:
-    """Sets and clears timers; each fires once.
+    """Sets and clears timers; each fires once. Those of retries fire up to a half of their wait late.
 
     Every turn of a conversation sets and clears a dozen, and hardly one ever fires: they share one alarm of
     the event loop, which is only ever moved to an earlier moment. When it goes off it may be for nothing.
     """
 
-    __slots__ = ("_alarm", "_alarm_at", "_clock", "_due", "_fired")
+    __slots__ = ("_alarm", "_alarm_at", "_call_id", "_clock", "_due", "_fired", "_retries")
 
-    def __init__(self, fired: Callable[[Timer], None], clock: Callable[[], Instant]) -> None:
+    def __init__(self, fired: Callable[[Timer], None], clock: Callable[[], Instant], *, call_id: str) -> None:
         """`fired` is called with each timer that fires."""
         self._fired = fired
+        self._call_id = call_id
+        self._retries = 0
         self._clock = clock
         self._due: dict[Timer, float] = {}
         """By the event loop's clock, which nobody sets."""
@@ -30,7 +37,11 @@ class CallTimers:
 
     def set(self, timer: Timer, at: Instant) -> None:
         """Have the timer fire at this instant, or at once when that is past. Replaces an earlier setting."""
-        due = asyncio.get_running_loop().time() + max(0.0, at - self._clock())
+        wait_s = max(0.0, at - self._clock())
+        if timer.kind in RETRIES:
+            self._retries += 1
+            wait_s = staggered(wait_s, self._call_id, self._retries)
+        due = asyncio.get_running_loop().time() + wait_s
         self._due[timer] = due
         self._wake_by(due)
 

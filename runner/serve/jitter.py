@@ -5,5 +5,14 @@ from zlib import crc32
 
 def jittered(delay_s: float, call_id: str, attempt: int) -> float:
     """The delay, up to a half shorter or longer, always the same for the same call and attempt."""
-    share = crc32(f"{call_id}/{attempt}".encode("utf-8", "replace")) / 2**32
-    return delay_s * (0.5 + share)
+    return delay_s * (0.5 + _share(call_id, attempt))
+
+
+def staggered(delay_s: float, call_id: str, attempt: int) -> float:
+    """The delay, up to a half longer and never shorter, always the same for the same call and attempt."""
+    return delay_s * (1.0 + _share(call_id, attempt) / 2)
+
+
+def _share(call_id: str, attempt: int) -> float:
+    """From 0 to 1."""
+    return crc32(f"{call_id}/{attempt}".encode("utf-8", "replace")) / 2**32

@@ -4,10 +4,12 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import pytest
+
 from runner.model.action import Timer, TimerKind
 from runner.serve.call_timers import CallTimers
 
-A, B, C, D = (Timer(TimerKind.RETRY, key) for key in "abcd")
+A, B, C, D = (Timer(TimerKind.WAITING, key) for key in "abcd")
 HOUR_S = 3600.0
 
 
@@ -18,7 +20,7 @@ class Fired:
         self.timers: list[Timer] = []
         self.then: dict[Timer, Callable[[], None]] = {}
         self._more = asyncio.Event()
-        self.by = CallTimers(self._add, time.time)
+        self.by = CallTimers(self._add, time.time, call_id="rtc_1")
 
     def _add(self, timer: Timer) -> None:
         self.timers.append(timer)
@@ -79,3 +81,36 @@ async def test_nothing_fires_once_all_are_cancelled() -> None:
     other.by.set(B, now + 0.01)
     await other.wait_for(B)
     assert fired.timers == []
+
+
+class StillLoop:
+    """An event loop in which no time passes."""
+
+    def __init__(self) -> None:
+        self.alarms: list[float] = []
+
+    def time(self) -> float:
+        return 0.0
+
+    def call_at(self, at: float, _: Callable[[], None]) -> None:
+        self.alarms.append(at)
+
+
+@pytest.mark.parametrize("kind", TimerKind)
+def test_calls_that_failed_together_do_not_retry_together(
+    kind: TimerKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = StillLoop()
+    monkeypatch.setattr(asyncio, "get_running_loop", lambda: loop)
+    for n in range(20):
+        timers = CallTimers(lambda timer: None, lambda: 1000.0, call_id=f"rtc_{n}")
+        timers.set(Timer(kind), 1002.0)
+        timers.set(Timer(kind, "more"), 990.0)
+    waits, past = loop.alarms[::2], loop.alarms[1::2]
+    assert past == [0.0] * 20
+    retries = {TimerKind.RETRY, TimerKind.LOOKUP_RETRY, TimerKind.MODEL_RETRY, TimerKind.HANG_UP_AGAIN}
+    if kind in retries:
+        assert len(set(waits)) == 20
+        assert all(2.0 <= wait <= 3.0 for wait in waits)
+    else:
+        assert waits == [2.0] * 20
