@@ -5,7 +5,7 @@ response, and of the response. Not all of them come: a reopened sideband misses 
 words are not reported again.
 """
 
-from runner.api.realtime.responses import content_of, id_of
+from runner.api.realtime.responses import content_of, id_of, words_of
 from runner.model.call import Role
 from runner.model.conversation_event import ConversationEvent, Transcribed
 from runner.model.values import JsonObject
@@ -39,10 +39,15 @@ class AgentItems:
             return ()  # Most words are reported five times.
         return self._told(item_id, {index: words})
 
-    def whole(self, item: JsonObject) -> tuple[ConversationEvent, ...]:
-        """The words of an item reported whole; none for an item that is not a message of the agent."""
-        item_id = item.get("id")
-        if item.get("type") != "message" or item.get("role") != "assistant" or not isinstance(item_id, str):
+    def whole(self, item: JsonObject, *, is_of_response: bool = False) -> tuple[ConversationEvent, ...]:
+        """The words of an item reported whole; none for an item that is not a message of the agent.
+
+        `is_of_response`: a response holds the agent's items alone, so its messages need not say whose they
+        are.
+        """
+        item_id, otherwise = item.get("id"), "assistant" if is_of_response else None
+        role = item.get("role") or otherwise
+        if item.get("type") != "message" or role != "assistant" or not isinstance(item_id, str):
             return ()
         parts = content_of(item)
         if len(parts) == 1:
@@ -64,9 +69,3 @@ class AgentItems:
             del self._words[next(iter(self._words))]
         text = " ".join(parts[index] for index in sorted(parts))
         return (Transcribed(item_id=item_id, role=Role.AGENT, text=text),)
-
-
-def words_of(part: JsonObject) -> str | None:
-    """The words of a content part: its transcript, or its text. None when there are none."""
-    said = (part.get(key) for key in ("transcript", "text"))
-    return next((words for words in said if isinstance(words, str)), None)

@@ -7,7 +7,7 @@ AttributeError or OverflowError.
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from runner.api.realtime.agent_items import AgentItems, words_of
+from runner.api.realtime.agent_items import AgentItems
 from runner.api.realtime.responses import (
     content_of,
     error_kind,
@@ -18,6 +18,7 @@ from runner.api.realtime.responses import (
     text_of,
     tool_call,
     wish_of,
+    words_of,
 )
 from runner.api.realtime.usage import MOST, transcription_usage
 from runner.model.call import Role
@@ -107,7 +108,7 @@ def _response_done(memory: Memory, received: JsonObject) -> tuple[ConversationEv
     memory.fence = max(memory.fence, fence_of(response))
     output = output_of(response)
     ended = response_ended(response, output)
-    words = [event for item in output for event in memory.items.whole(item)]
+    words = [event for item in output for event in memory.items.whole(item, is_of_response=True)]
     return (*words, ended)
 
 
@@ -115,7 +116,7 @@ def _output_item_done(memory: Memory, received: JsonObject) -> tuple[Conversatio
     # Here and not at `function_call_arguments.done`, which comes on an interruption too.
     item = received["item"]
     call = tool_call(id_of(received["response_id"]), item)
-    return memory.items.whole(item) if call is None else (call,)
+    return memory.items.whole(item, is_of_response=True) if call is None else (call,)
 
 
 # Items of the conversation

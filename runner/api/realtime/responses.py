@@ -23,6 +23,7 @@ ERROR_KINDS = {
 }
 """What codes and types of errors mean to us, in an event of their own and in a response that failed."""
 
+_AUDIO = frozenset({"audio", "output_audio"})
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
 
@@ -40,9 +41,8 @@ def response_ended(response: JsonObject, output: list[JsonObject]) -> ResponseEn
         detail=detail,
         calls=tuple([call for call in calls if call is not None]),
         usage=response_usage(response.get("usage")),
-        audible=any(
-            part.get("type") in {"output_audio", "audio"} for item in output for part in content_of(item)
-        ),
+        audible=any(part.get("type") in _AUDIO for item in output for part in content_of(item)),
+        is_empty=isinstance(response.get("output"), list) and not any(map(_holds_anything, output)),
     )
 
 
@@ -102,6 +102,23 @@ def id_of(value: Json) -> str:
     Raises TypeError.
     """
     return sys.intern(text_of(value))
+
+
+def _holds_anything(item: JsonObject) -> bool:
+    """Whether an item of a response is more than a thought or a message without content."""
+    match item.get("type", "message"):
+        case "reasoning":
+            return False
+        case "message":
+            return any(part.get("type") in _AUDIO or words_of(part) for part in content_of(item))
+        case _:
+            return True
+
+
+def words_of(part: JsonObject) -> str | None:
+    """The words of a content part: its transcript, or its text. None when there are none."""
+    said = (part.get(key) for key in ("transcript", "text"))
+    return next((words for words in said if isinstance(words, str)), None)
 
 
 def _status(details: Json) -> tuple[str, str]:

@@ -90,9 +90,12 @@ class SilenceLadder(Part):
 
 
 class StallWatch(Part):
-    """The agent says nothing on its turn: an event was lost, or the model stopped short."""
+    """The agent says nothing on its turn: an event was lost, or the model stopped short.
 
-    __slots__ = ("_agent_opens", "_is_due", "_quiet", "_stalls")
+    A response may also end as completed and hold nothing at all.
+    """
+
+    __slots__ = ("_agent_opens", "_is_due", "_is_heard", "_quiet", "_stalls")
 
     hears = frozenset(
         {SidebandOpened, CallerSpeaks, Replied, ResponseStarted, PlaybackStarted, ResponseEnded, TimerFired}
@@ -104,6 +107,8 @@ class StallWatch(Part):
         self._agent_opens = agent_opens
         self._is_due = False
         """Whether the agent has something to say that no response has begun to say."""
+        self._is_heard = False
+        """Whether the caller hears anything of the response that has begun last."""
         self._stalls = 0
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
@@ -121,11 +126,15 @@ class StallWatch(Part):
                 return [ClearTimer(timer=STALL)]
             case ResponseStarted():
                 # It may never end, and never be heard.
-                self._is_due = False
+                self._is_due = self._is_heard = False
                 return [watch]
             case PlaybackStarted():
-                self._stalls = 0
+                self._is_heard, self._stalls = True, 0
                 return [ClearTimer(timer=STALL)]
+            case ResponseEnded(outcome=Outcome.COMPLETED, is_empty=True) if not self._is_heard:
+                # The caller waits for words all the same.
+                self._is_due = True
+                return [watch]
             case ResponseEnded(outcome=outcome):
                 self._stalls = 0 if outcome is Outcome.COMPLETED else self._stalls
                 return [] if self._is_due else [ClearTimer(timer=STALL)]

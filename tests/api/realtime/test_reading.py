@@ -114,6 +114,7 @@ SPOKEN_ITEM = {
                 code="server_error",
                 detail="server_error Sorry.",
                 audible=False,
+                is_empty=True,
             ),
         ),
         *(
@@ -351,10 +352,8 @@ def test_what_cannot_be_read_is_counted_and_passed_over(frame: str | bytes, beca
     [
         {"status": "odd"},
         {"status": None},
-        {"output": [None]},
         {"output": {}},
         {"output": [{"type": "function_call", "status": "completed"}]},
-        {"output": [{"type": "message", "role": "assistant", "content": [None, {"transcript": 5}]}]},
         {"usage": {"input_token_details": "many"}},
         {
             "usage": {
@@ -368,6 +367,17 @@ def test_a_response_that_is_done_is_over_however_odd_it_is(odd: dict[str, object
     done = {"type": "response.done", "response": {"id": "r", "metadata": {"wish": "wish_1"}, **odd}}
     assert read(json.dumps(done)) == (
         ResponseEnded(response_id="r", wish="wish_1", outcome=Outcome.COMPLETED, audible=False),
+    )
+
+
+@pytest.mark.parametrize(
+    "output",
+    [[None], [{"type": "message", "role": "assistant", "content": [None, {"transcript": 5}]}]],
+)
+def test_a_response_that_holds_only_oddities_is_empty(output: list[object]) -> None:
+    done = {"type": "response.done", "response": {"id": "r", "output": output}}
+    assert read(json.dumps(done)) == (
+        ResponseEnded(response_id="r", outcome=Outcome.COMPLETED, audible=False, is_empty=True),
     )
 
 

@@ -56,6 +56,40 @@ def test_text_and_the_names_of_the_beta_are_words_too(place: dict[str, object]) 
     assert all_of([ADDED, place]) == [PLACED, HI]
 
 
+@pytest.mark.parametrize("place", TOLD_IN_FIVE_PLACES[3:], ids=lambda event: str(event["type"]))
+@pytest.mark.parametrize("role", [None, "", "user"])
+def test_an_item_of_a_response_is_the_agents_even_if_it_does_not_say_so(
+    place: dict[str, object], role: str | None
+) -> None:
+    item = {**message("Hi."), "role": role}
+    done = {"id": "resp_1", "status": "completed", "output": [item]}
+    without_role = {**place, "item": item} if "item" in place else {**place, "response": done}
+    assert all_of([ADDED, without_role]) == ([PLACED] if role else [PLACED, HI])
+
+
+@pytest.mark.parametrize(
+    ("output", "is_empty"),
+    [
+        ([], True),
+        ([message()], True),
+        ([message("")], False),  # sound without words
+        ([{"type": "reasoning", "id": "i", "summary": []}], True),
+        ([{**message(), "content": [{"type": "output_text", "text": ""}]}], True),
+        ([{**message(), "content": [{"type": "output_text", "text": "Hi."}]}], False),
+        ([{"type": "mcp_call", "id": "i", "server_label": "crm", "name": "find"}], False),
+        ([{"type": "function_call", "status": "incomplete"}], False),
+        (None, False),  # a gateway that leaves it out says nothing about it
+    ],
+)
+def test_a_response_is_empty_if_it_holds_neither_words_nor_sound_nor_a_call(
+    output: list[object] | None, is_empty: bool
+) -> None:
+    response = {"id": "resp_1", "status": "completed", "output": output}
+    (*_, ended) = Reader().read(json.dumps({"type": "response.done", "response": response}))
+    assert isinstance(ended, ResponseEnded)
+    assert ended.is_empty is is_empty
+
+
 @pytest.mark.parametrize("missed", range(5))
 def test_words_are_told_once_whichever_events_are_missed(missed: int) -> None:
     assert all_of([ADDED, *TOLD_IN_FIVE_PLACES[missed:]]) == [PLACED, HI]

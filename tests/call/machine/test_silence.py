@@ -148,6 +148,56 @@ def test_an_agent_that_was_heard_has_as_many_tries_as_before() -> None:
     assert play.passes(6) == [Speak(wish="wish_4")]
 
 
+def empty(play: Play, response_id: str, wish: str | None = None) -> None:
+    """A response that is completed and holds nothing."""
+    play.happens(
+        ResponseStarted(response_id=response_id, wish=wish),
+        ResponseEnded(
+            response_id=response_id, wish=wish, outcome=Outcome.COMPLETED, audible=False, is_empty=True
+        ),
+    )
+
+
+def test_an_agent_whose_response_is_empty_is_asked_to_go_on() -> None:
+    play = talking()
+    play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False))
+    empty(play, "r1")
+    assert play.passes(5.9) == []
+    assert play.passes(0.1) == [Speak(wish="wish_1")]
+    play.responds()
+    assert play.passes(60) == []
+
+
+def test_an_agent_whose_greeting_is_empty_is_asked_to_go_on() -> None:
+    play = Play(an_agent())
+    play.opens()
+    empty(play, "r1", "wish_1")
+    assert play.passes(6) == [Speak(wish="wish_2")]
+
+
+def test_an_agent_whose_responses_are_all_empty_cannot_serve_the_call() -> None:
+    play = talking()
+    play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False))
+    empty(play, "r1")
+    for n in (1, 2, 3):
+        assert play.passes(6) == [Speak(wish=f"wish_{n}")]
+        empty(play, f"asked_{n}", f"wish_{n}")
+    assert play.passes(6) == [HangUp()]
+    detail = "the agent was asked to speak 3 times and said nothing"
+    assert (play.record.ended, play.record.detail) == ("model_failed", detail)
+
+
+def test_a_response_that_was_heard_is_not_empty_whatever_its_end_says() -> None:
+    play = talking()
+    play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False), ResponseStarted(response_id="r"))
+    play.happens(PlaybackStarted(response_id="r"))
+    play.happens(
+        ResponseEnded(response_id="r", outcome=Outcome.COMPLETED, audible=False, is_empty=True),
+        PlaybackEnded(response_id="r"),
+    )
+    assert play.passes(60) == []
+
+
 def test_an_agent_that_waits_for_the_caller_is_not_asked_to_open() -> None:
     assert talking().passes(60) == []
 
