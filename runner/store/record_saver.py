@@ -17,6 +17,7 @@ from runner.model.job import Job, JobKind
 from runner.model.live_call import Owner
 from runner.model.record import CallRecord
 from runner.store import rows
+from runner.store.adoption import adopting
 from runner.store.spool import Spool
 from runner.store.store import Records
 
@@ -66,10 +67,14 @@ class RecordSaver:
         Calls with a record are over: nobody takes up the rest of them.
         """
         if self._spool is not None:
-            try:
-                await asyncio.to_thread(self._spool.open)
-            except OSError as error:
-                log.error("spooled records cannot be read", extra={"error": str(error)})
+            async with adopting(self._spool.path):
+                await self._open(self._spool)
+
+    async def _open(self, spool: Spool) -> None:
+        try:
+            await asyncio.to_thread(spool.open)
+        except OSError as error:
+            log.error("spooled records cannot be read", extra={"error": str(error)})
         if len(self):
             log.warning("spooled records were saved", extra={"records": len(self)})
             if not await self._catch_up():

@@ -191,6 +191,25 @@ async def test_what_still_waits_at_the_end_is_saved_by_the_next_process(
     ]
 
 
+async def test_who_starts_second_goes_on_once_all_that_was_left_is_saved(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_saver, "ATTEMPT_S", PATIENCE_S)
+    dead = made(Shelf("no answer"), path)
+    await dead.save(call_record("rtc_1"))
+    await dead.close()
+    shelf = Shelf()
+    shelf.is_stuck = True
+    first = asyncio.create_task(made(shelf, path).open())
+    while not shelf.tries:  # noqa: ASYNC110 - it hangs from there
+        await asyncio.sleep(0)
+    second = asyncio.create_task(made(Shelf(), path).open())
+    done, _ = await asyncio.wait((second,), timeout=0.1)
+    assert not done
+    first.cancel()
+    await second
+
+
 async def test_what_waits_is_tried_once_more_at_the_end(path: Path) -> None:
     shelf = Shelf("disk full")
     saver = made(shelf, path)

@@ -203,11 +203,14 @@ class JournalWriter:
         Raises StoreError, and then the rest stays in the file: calls taken up without it would be served by a
         journal with a gap.
         """
-        if self._spool is None:
-            return
-        await self._spool.open()
-        while len(self._spool):
-            count, pieces = await self._spool.first(MOST_PIECES)
+        if self._spool is not None:
+            async with self._spool.adopting():
+                await self._recover(self._spool)
+
+    async def _recover(self, spool: PieceSpool) -> None:
+        await spool.open()
+        while len(spool):
+            count, pieces = await spool.first(MOST_PIECES)
             if not count:
                 return
             try:
@@ -218,7 +221,7 @@ class JournalWriter:
                 for call_id in sorted(taken_over):
                     reason = "another runner has taken the call over without them"
                     log.warning("journal entries come too late", extra={"call_id": call_id, "reason": reason})
-            await self._spool.drop(count)
+            await spool.drop(count)
 
     def is_confirmed(self, call_id: str) -> bool:
         """Whether the store knows that this process has the call."""

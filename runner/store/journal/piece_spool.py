@@ -5,9 +5,11 @@ import json
 import logging
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from runner.model.live_call import HeldCall
+from runner.store.adoption import adopting
 from runner.store.journal.json_codec import codec
 from runner.store.journal.sealed import HeldPiece, SealedEntries
 from runner.store.spool import MOST_BYTES, Spool
@@ -20,6 +22,7 @@ class PieceSpool:
 
     def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
         self._spool = Spool(path, most_bytes)
+        self._path = path
 
     def __len__(self) -> int:
         return len(self._spool)
@@ -28,6 +31,10 @@ class PieceSpool:
     def waiting_bytes(self) -> int:
         """How many bytes wait."""
         return self._spool.waiting_bytes
+
+    def adopting(self) -> AbstractAsyncContextManager[None]:
+        """Only one process at a time opens its file and writes what it has adopted to the store."""
+        return adopting(self._path)
 
     async def open(self) -> None:
         """Adopt what ended processes have left."""

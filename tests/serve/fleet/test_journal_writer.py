@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class Shelf:
         self.late: list[HeldPiece] = []
         self.lost: set[str] = set()
         self.trouble: Exception | None = None
+        self.before_late: Callable[[], Awaitable[object]] | None = None
 
     async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
         assert lease == LEASE
@@ -41,6 +42,8 @@ class Shelf:
         return self.lost
 
     async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
+        if self.before_late is not None:
+            await self.before_late()
         if self.trouble is not None:
             raise self.trouble
         self.late += [held for held in pieces if held.call.id not in self.lost]
@@ -337,6 +340,27 @@ async def test_the_next_process_writes_what_this_one_could_not(path: Path) -> No
     assert writer.behind_bytes == 0
     await writer.close()
     assert not path.exists()
+
+
+async def test_who_starts_second_goes_on_once_all_that_was_left_is_in_the_store(path: Path) -> None:
+    away = Shelf()
+    away.trouble = StoreError("no answer")
+    dead = [made(away, path), made(away, path)]
+    for number, writer in enumerate(dead):
+        presses(journal_of(writer, f"rtc_{number}"), "1")
+        assert not await writer.flush()
+    for writer in dead:
+        await writer.close()
+    assert len(list(path.parent.iterdir())) == 2
+    shelf, may_write = Shelf(), asyncio.Event()
+    shelf.before_late = may_write.wait
+    successors = [asyncio.create_task(made(shelf, path).recover()) for _ in dead]
+    # One of them has adopted both files; the other one may let go the calls of its own dead process next.
+    done, _ = await asyncio.wait(successors, timeout=0.2)
+    assert not done
+    may_write.set()
+    await asyncio.gather(*successors)
+    assert len(shelf.late) == 2
 
 
 async def test_what_cannot_be_recovered_yet_stays_in_the_file(path: Path) -> None:
