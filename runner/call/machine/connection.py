@@ -91,7 +91,7 @@ class Connection:
         refreshed = self.refresh.tell_again(now)
         # Calls were answered and the end of their response was missed: the model continues now, and not again
         # later.
-        self.tools.all_ended()
+        self.tools.responses.all_ended()
         is_settled = self.tools.take_settled()
         if self.phase.now is Phase.TALKING:
             if again or is_settled:

@@ -182,7 +182,7 @@ def _called(session: Session, called: ToolCalled, now: Instant) -> list[Intent]:
 
 def _response_ended(session: Session, ended: ResponseEnded, now: Instant) -> list[Intent]:
     intents = [intent for called in ended.calls for intent in session.dispatch.called(called, now)]
-    session.tools.response_ended(ended.response_id)
+    session.tools.responses.ended(ended.response_id)
     return intents + session.tools.go_on()
 
 

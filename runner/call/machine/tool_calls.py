@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 from zlib import crc32
 
-from runner.call.machine.intent import AddMessage, GoOn, InstructModel, Intent, SayToCaller, WithdrawSentence
+from runner.call.machine.awaited_responses import AwaitedResponses
+from runner.call.machine.intent import AddMessage, GoOn, InstructModel, Intent, SayToCaller
 from runner.call.machine.limits import Consumption
+from runner.call.machine.open_call import OpenCall, kept
 from runner.call.machine.tool_outputs import ToolOutputs
 from runner.call.machine.tool_refusals import Refusal, RefusedBecause
-from runner.call.recent_ids import NO_IDS, RecentIds
+from runner.call.recent_ids import NO_IDS
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.records.redaction import values_at
 from runner.call.templates.template import TemplateFailure, render
@@ -22,7 +24,6 @@ from runner.call.tools.tool_request import build_request, next_delay
 from runner.call.tools.tool_result import ToolOutput, error_output, model_output, reply_variables
 from runner.model.action import (
     Action,
-    ClearTimer,
     Log,
     LogEvent,
     LogLevel,
@@ -35,23 +36,8 @@ from runner.model.agent import Agent
 from runner.model.conversation_event import ToolCalled
 from runner.model.event import Replied
 from runner.model.http import Failure, HttpReply, HttpRequest
-from runner.model.json_text import read_json
-from runner.model.tool import HttpBinding, StaticBinding, Tool
-from runner.model.values import Instant, Json, JsonObject
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenCall:
-    """A tool call that has not ended. `in_background`: the model waits for it no more."""
-
-    call_id: str
-    response_id: str
-    agent: Agent
-    tool: Tool
-    arguments: JsonObject
-    request: HttpRequest | None = None
-    attempt: int = 0
-    in_background: bool = False
+from runner.model.tool import HttpBinding, StaticBinding
+from runner.model.values import Instant, Json
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -68,9 +54,7 @@ class ToolCalls:
     _open: dict[str, OpenCall] = field(default_factory=dict, init=False)
     _in_flight: frozenset[str] = field(default=NO_IDS, init=False)
     outputs: ToolOutputs = field(default_factory=ToolOutputs, init=False)
-    _waiting: dict[str, bool] = field(default_factory=dict, init=False)
-    """The responses whose calls the model waits for, and whether they have ended."""
-    _ended: RecentIds = field(default_factory=RecentIds, init=False)
+    responses: AwaitedResponses = field(default_factory=AwaitedResponses, init=False)
 
     @property
     def running(self) -> bool:
@@ -96,7 +80,7 @@ class ToolCalls:
             return None
         self._known |= {called.call_id}
         self.consumption.tool_calls += 1
-        self._waiting.setdefault(called.response_id, called.response_id in self._ended)
+        self.responses.add(called.response_id)
         tool = agent.tool(called.name)
         checked = None if tool is None else check_arguments(tool, called.arguments)
         arguments = checked if isinstance(checked, dict) else called.arguments
@@ -185,7 +169,7 @@ class ToolCalls:
         self.record.private |= values_at(reply.value, opened.agent.record.results)
         self.variables.update(reply_variables(opened.tool.result, reply))
         output = model_output(opened.tool.result, reply, self._names_of(opened, now))
-        done = self._stop_waiting(opened)
+        done = opened.stop_waiting()
         if reply.error is None and not output.ok:
             # What is in brackets may quote the reply.
             fields = {"tool": opened.tool.name, "detail": (output.error or "").partition(" (")[0]}
@@ -211,6 +195,9 @@ class ToolCalls:
     def close(self, call_id: str, status: str, now: Instant, output: ToolOutput | None = None) -> None:
         """The tool call is settled, with or without an output for the model."""
         opened = self._open.pop(call_id, None)
+        reply = None
+        if output is not None:
+            reply = kept(output) if opened is None else opened.kept(output)
         self.record.tool_ended(
             call_id,
             status,
@@ -218,7 +205,7 @@ class ToolCalls:
             attempts=opened.attempt if opened is not None else 0,
             http_status=output.http_status if output is not None else None,
             error=output.error if output is not None else None,
-            reply=_kept(opened, output),
+            reply=reply,
         )
 
     def taken_over(self, now: Instant) -> list[Intent]:
@@ -239,26 +226,14 @@ class ToolCalls:
                 intents += self.replied(replied, now, may_retry=False)
         return intents
 
-    def response_ended(self, response_id: str) -> None:
-        """This response makes no further tool calls."""
-        self._ended.add(response_id)
-        if response_id in self._waiting:
-            self._waiting[response_id] = True
-
-    def all_ended(self) -> None:
-        """The sideband has reopened: what else earlier responses held will never be reported."""
-        self._waiting = dict.fromkeys(self._waiting, True)
-
     def take_settled(self) -> bool:
         """Whether the last tool call of some response was answered since the last time this was asked.
 
         Then the model continues, once for the whole response.
         """
-        busy = {call.response_id for call in self._open.values() if not call.in_background}
-        settled = [one for one, has_ended in self._waiting.items() if has_ended and one not in busy]
-        for response_id in settled:
-            del self._waiting[response_id]
-        return bool(settled)
+        return self.responses.take_settled(
+            {call.response_id for call in self._open.values() if not call.in_background}
+        )
 
     def go_on(self) -> list[Intent]:
         """Once the last tool call of a response is answered, the model continues: once for the response, not
@@ -291,10 +266,7 @@ class ToolCalls:
     def _send(self, opened: OpenCall, now: Instant) -> list[Action]:
         if opened.request is None:
             return []
-        waiting: list[Action] = [
-            SetTimer(timer=Timer(TimerKind.WAITING, f"{opened.call_id}/{index}"), at=now + step.after_s)
-            for index, step in enumerate(opened.tool.while_waiting)
-        ]
+        waiting = opened.begin_waiting(now)
         if not opened.tool.background:
             return [*waiting, *self._attempt(opened, opened.request, now)]
         started = ToolOutput.of({"status": "started", "result": "will follow"}, opened.tool.result)
@@ -319,31 +291,5 @@ class ToolCalls:
             )
         ]
 
-    def _stop_waiting(self, opened: OpenCall) -> list[Intent]:
-        """The tool has answered in time: the sentence for the wait is withdrawn."""
-        if not opened.tool.while_waiting:
-            return []
-        timers = [
-            ClearTimer(timer=Timer(TimerKind.WAITING, f"{opened.call_id}/{index}"))
-            for index in range(len(opened.tool.while_waiting))
-        ]
-        return [WithdrawSentence(key=opened.call_id), *timers]
-
     def _names_of(self, opened: OpenCall, now: Instant) -> dict[str, Json]:
         return {**self.names(now), "args": opened.arguments}
-
-
-def _kept(opened: OpenCall | None, output: ToolOutput | None) -> Json:
-    """What the record keeps of an output.
-
-    `select` moves values to other places than `record.redact` names, so it is unknown then which of them must
-    be masked.
-    """
-    if output is None:
-        return None
-    if opened is not None and opened.tool.result.select is not None and opened.agent.record.results:
-        return None
-    try:
-        return read_json(output.text)
-    except ValueError:
-        return output.text

@@ -9,10 +9,11 @@ from typing import TypeAlias, assert_never
 from runner.call.machine.intent import End, GoOn, Intent
 from runner.call.machine.lead import Lead
 from runner.call.machine.limits import Consumption
+from runner.call.machine.open_call import OpenCall
 from runner.call.machine.phase import CallPhase, Phase, why_not
 from runner.call.machine.serving_agent import ServingAgent
 from runner.call.machine.session_refresh import SessionRefresh
-from runner.call.machine.tool_calls import OpenCall, ToolCalls
+from runner.call.machine.tool_calls import ToolCalls
 from runner.call.machine.tool_refusals import Refusal, RefusedBecause
 from runner.call.machine.transfers import Transfer, Transfers
 from runner.call.records.deeds import Deeds
