@@ -6,7 +6,7 @@ and models, is strict about what it gets, and misbehaves on request. In a test:
     async with StandIn() as api:                        # base_url: http://127.0.0.1:PORT/v1
         call = api.place_call(
             greets(),                                   # says what the greeting's response.create asks for
-            CallerSays(text="Anything on Friday?"),     # when nobody speaks and nothing is owed
+            CallerSays(text="Anything on Friday?"),     # when nobody speaks and nothing is due
             calls("find_slots", {"day": "2026-11-27"}),
             says("At nine with Dr. Ray."),              # after the tool's output and a response.create
             CallerHangsUp(),

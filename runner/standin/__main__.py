@@ -32,8 +32,8 @@ the stand-in for the voice API is at {base_url}; in another terminal, start a ru
   export OPENAI_WEBHOOK_SECRET={secret}
   phone-agents run
 
-then write here what the caller says, a sentence a line; the first one places a call to {called}.
-/TOOL {{"argument": 1}} lets the model call a tool, an empty line hangs up, and Ctrl-D ends the stand-in.
+then write here what the caller says, one sentence per line; the first one places a call to {called}.
+/TOOL {{"argument": 1}} makes the model call a tool, an empty line hangs up, and Ctrl-D ends the stand-in.
 """
 
 
@@ -112,7 +112,7 @@ class Telephone:
                 self._print(f"output    {item.get('output')}")
             case "reject" | "refer" | "hangup", _:
                 more = f" {json.dumps(message)}" if isinstance(message, Mapping) and message else ""
-                self._print(f"{kind:<9} the runner asks for it{more}")
+                self._print(f"{kind:<9} requested by the runner{more}")
             case _:
                 pass
 

@@ -1,10 +1,10 @@
-"""What the account of the stand-in's key offers: its models, its voices, the sessions that it accepts."""
+"""What the stand-in's account offers: its models, its voices, and the sessions that it accepts."""
 
 from dataclasses import dataclass, field
 
 from runner.api.realtime.models import SPEECH_MODELS, TEXT, TRANSCRIBERS, VOICES
-from runner.model.values import Json, JsonObject
-from runner.standin.placed_call import RestReply
+from runner.model.values import Json
+from runner.standin.placed_call import RestReply, error_reply
 
 SECRET_S, SHORTEST_SECRET_S, LONGEST_SECRET_S = 600, 10, 7200
 """How long a client secret lasts when the request does not say, and how long it may."""
@@ -18,7 +18,6 @@ class Account:
     voices: set[str] = field(default_factory=lambda: set(VOICES))
     refusal: RestReply | None = None
     """The answer to every request about the account, when there is one."""
-    secrets_made: int = 0
 
     def list_models(self) -> RestReply:
         """`GET /models`."""
@@ -34,28 +33,17 @@ class Account:
                 audio: Json = rest.get("audio") or {}
                 voice = (audio.get("output") or {}).get("voice")
             case _:
-                return _refused("Missing required parameter: 'session.type'.", "session.type")
+                message = "Missing required parameter: 'session.type'."
+                return error_reply(400, "invalid_value", message, "session.type")
         seconds = (body.get("expires_after") or {}).get("seconds", SECRET_S)
         if not SHORTEST_SECRET_S <= seconds <= LONGEST_SECRET_S:
             message = f"Invalid 'expires_after.seconds': {seconds}."
-            return _refused(message, "expires_after.seconds")
+            return error_reply(400, "invalid_value", message, "expires_after.seconds")
         if model not in self.models:
             message = f"The model `{model}` does not exist or you do not have access to it."
-            return _refused(message, "session.model")
+            return error_reply(400, "invalid_value", message, "session.model")
         if voice is not None and voice not in self.voices:
             supported = ", ".join(f"'{name}'" for name in sorted(self.voices))
             message = f"Invalid value: '{voice}'. Supported values are: {supported}."
-            return _refused(message, "session.audio.output.voice")
-        self.secrets_made += 1
-        session: JsonObject = body["session"]
-        return RestReply(200, {"value": "ek_simulated", "expires_at": 0, "session": session})
-
-
-def _refused(message: str, param: str) -> RestReply:
-    details: JsonObject = {
-        "message": message,
-        "type": "invalid_request_error",
-        "code": "invalid_value",
-        "param": param,
-    }
-    return RestReply(400, {"error": details})
+            return error_reply(400, "invalid_value", message, "session.audio.output.voice")
+        return RestReply(200, {"value": "ek_simulated", "expires_at": 0, "session": body["session"]})

@@ -139,11 +139,11 @@ class Caller:
     def _answered(self, detection: JsonObject) -> Flow[Outgoing]:
         """With turn detection the API makes the response by itself."""
         conversation = self._conversation
-        conversation.owes_answer = True
+        conversation.answer_is_due = True
         if not detection.get("create_response", True):
             return
         yield conversation.pace.thinking_s
-        if conversation.active is None and conversation.owes_answer:
+        if conversation.active is None and conversation.answer_is_due:
             yield from conversation.begin_response(None, Occasion.TURN)
 
     def _interrupt(self) -> list[Event]:

@@ -14,7 +14,7 @@ MAX_ID_CHARACTERS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class EventError:
     """Why the API refuses an event, in the fields of its `error` event."""
 
     code: str
@@ -130,18 +130,18 @@ CONTENT_OF: Mapping[str, tuple[str, ...]] = {
 """The content that a client may create for each role; audio is the carrier's."""
 
 
-def check(event: Any) -> Refused | None:
+def check(event: Any) -> EventError | None:
     """Why the API would refuse this event for its shape alone, or None."""
     if not isinstance(event, Mapping):
-        return Refused(code="invalid_type", message="Invalid event: expected an object.")
+        return EventError(code="invalid_type", message="Invalid event: expected an object.")
     kind = event.get("type")
     if not isinstance(kind, str):
-        return Refused(
+        return EventError(
             code="missing_required_parameter", message="Missing required parameter: 'type'.", param="type"
         )
     shape = EVENTS.get(kind)
     if shape is None:
-        return Refused(
+        return EventError(
             code="invalid_value",
             message=f"Invalid value: '{kind}'. Supported values are: {_listed(EVENTS)}.",
             param="type",
@@ -150,7 +150,7 @@ def check(event: Any) -> Refused | None:
     return _check_shape(event, with_id, "") or _check_inside(event)
 
 
-def _check_inside(event: JsonObject) -> Refused | None:
+def _check_inside(event: JsonObject) -> EventError | None:
     match event:
         case {"type": "response.create", "response": response}:
             return _check_shape(response, RESPONSE, "response.")
@@ -160,21 +160,21 @@ def _check_inside(event: JsonObject) -> Refused | None:
             return None
 
 
-def _check_item(item: JsonObject) -> Refused | None:
+def _check_item(item: JsonObject) -> EventError | None:
     kind = item.get("type")
     shape = ITEMS.get(kind) if isinstance(kind, str) else None
     if shape is None:
-        return Refused(
+        return EventError(
             code="invalid_value",
             message=f"Invalid value: '{kind}'. Supported values are: {_listed(ITEMS)}.",
             param="item.type",
         )
-    refused = _check_shape(item, shape, "item.")
-    if refused is not None:
-        return refused
+    error = _check_shape(item, shape, "item.")
+    if error is not None:
+        return error
     item_id = item.get("id", "")
     if len(item_id) > MAX_ID_CHARACTERS:
-        return Refused(
+        return EventError(
             code="string_above_max_length",
             message=f"Invalid 'item.id': string too long. Expected a string with maximum length "
             f"{MAX_ID_CHARACTERS}, but got a string with length {len(item_id)} instead.",
@@ -183,24 +183,24 @@ def _check_item(item: JsonObject) -> Refused | None:
     return _check_content(item) if kind == "message" else None
 
 
-def _check_content(item: JsonObject) -> Refused | None:
+def _check_content(item: JsonObject) -> EventError | None:
     allowed = CONTENT_OF[item["role"]]
     for index, part in enumerate(item["content"]):
         path = f"item.content[{index}]."
-        refused = (
+        error = (
             _check_shape(part, _Shape({"type": _one_of(*allowed), "text": _text}, {}), path)
             if isinstance(part, Mapping)
-            else Refused(code="invalid_type", message=f"Invalid type for '{path[:-1]}'.", param=path[:-1])
+            else EventError(code="invalid_type", message=f"Invalid type for '{path[:-1]}'.", param=path[:-1])
         )
-        if refused is not None:
-            return refused
+        if error is not None:
+            return error
     return None
 
 
-def _check_shape(value: JsonObject, shape: _Shape, path: str) -> Refused | None:
+def _check_shape(value: JsonObject, shape: _Shape, path: str) -> EventError | None:
     for key in shape.required:
         if key not in value:
-            return Refused(
+            return EventError(
                 code="missing_required_parameter",
                 message=f"Missing required parameter: '{path}{key}'.",
                 param=f"{path}{key}",
@@ -209,11 +209,11 @@ def _check_shape(value: JsonObject, shape: _Shape, path: str) -> Refused | None:
     for key, field in value.items():
         check_field = known.get(key)
         if check_field is None:
-            return Refused(
+            return EventError(
                 code="unknown_parameter", message=f"Unknown parameter: '{path}{key}'.", param=f"{path}{key}"
             )
         if not check_field(field):
-            return Refused(
+            return EventError(
                 code="invalid_value", message=f"Invalid value for '{path}{key}'.", param=f"{path}{key}"
             )
     return None

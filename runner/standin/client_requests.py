@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.model.values import JsonObject
-from runner.standin.client_events import Refused, check
+from runner.standin.client_events import EventError, check
 from runner.standin.conversation import Conversation
 from runner.standin.items import Event
 from runner.standin.outgoing import Outgoing
@@ -13,9 +13,9 @@ from runner.standin.script import Ending, Occasion
 
 def receive(conversation: Conversation, event: Any) -> list[Outgoing]:
     """Handle an event of the client, and return the direct answers. Everything else follows as flows."""
-    refused = check(event)
-    if refused is not None:
-        return [conversation.refuse(refused, event)]
+    error = check(event)
+    if error is not None:
+        return [conversation.refuse(error, event)]
     conversation.note_received(event["type"])
     return list(_Requests(conversation).answer(event))
 
@@ -45,12 +45,12 @@ class _Requests:
     def _update_session(self, event: JsonObject) -> list[Event]:
         if self._of.refused_updates:
             self._of.refused_updates -= 1
-            refused = Refused(code="invalid_value", message="The session could not be updated.")
-            return [self._of.refuse(refused, event, violation=False)]
+            error = EventError(code="invalid_value", message="The session could not be updated.")
+            return [self._of.refuse(error, event, violation=False)]
         updated = _merged(self._of.session, event["session"])
         if self._of.has_spoken and _voice(updated) != _voice(self._of.session):
             message = "Cannot update a conversation's voice if assistant audio is present."
-            return [self._of.refuse(Refused(code="cannot_update_voice", message=message), event)]
+            return [self._of.refuse(EventError(code="cannot_update_voice", message=message), event)]
         self._of.session.update(updated)
         return [self._of.event("session.updated", session=updated)]
 
@@ -59,8 +59,8 @@ class _Requests:
         item = self._of.items.get(item_id)
         if item is None:
             message = f"Error with the item: the item with id '{item_id}' does not exist."
-            refused = Refused(code="item_not_found", message=message, param="item_id")
-            return [self._of.refuse(refused, event)]
+            error = EventError(code="item_not_found", message=message, param="item_id")
+            return [self._of.refuse(error, event)]
         match event["type"]:
             case "conversation.item.delete":
                 self._of.items.remove(item_id)
@@ -75,13 +75,13 @@ class _Requests:
         item = {"id": self._of.ids.new("item"), **event["item"]}
         if not item["type"].startswith("mcp_"):
             item.setdefault("status", "completed")
-        refused = self._check_new_item(item, event.get("previous_item_id"))
-        if refused is not None:
-            return [self._of.refuse(refused, event)]
+        error = self._check_new_item(item, event.get("previous_item_id"))
+        if error is not None:
+            return [self._of.refuse(error, event)]
         if item["type"] == "function_call_output":
             self._of.open_calls.pop(item["call_id"])
             self._of.answered.add(item["call_id"])
-            self._of.owes_answer = not self._of.open_calls
+            self._of.answer_is_due = not self._of.open_calls
         elif item["type"] == "mcp_approval_response":
             self._of.approvals[item["approval_request_id"]] = item["approve"]
         self._of.meter.read(str(item.get("output") or item.get("content")))
@@ -91,15 +91,15 @@ class _Requests:
             self._of.event("conversation.item.done", previous_item_id=before, item=dict(item)),
         ]
 
-    def _check_new_item(self, item: Event, after: str | None) -> Refused | None:
+    def _check_new_item(self, item: Event, after: str | None) -> EventError | None:
         if after not in (None, "root") and self._of.items.get(after) is None:
-            return Refused(
+            return EventError(
                 code="invalid_value",
                 message=f"Previous item with id '{after}' not found.",
                 param="previous_item_id",
             )
         if self._of.items.get(item["id"]) is not None:
-            return Refused(
+            return EventError(
                 code="invalid_value", message=f"Item with id '{item['id']}' exists already.", param="item.id"
             )
         if item["type"] != "function_call_output" or item["call_id"] in self._of.open_calls:
@@ -109,7 +109,7 @@ class _Requests:
             message = f"Tool call ID '{call_id}' has an output already."
         else:
             message = f"Tool call ID '{call_id}' not found in conversation."
-        return Refused(code="invalid_tool_call_id", message=message, param="item.call_id")
+        return EventError(code="invalid_tool_call_id", message=message, param="item.call_id")
 
     def _create_response(self, event: JsonObject) -> list[Event]:
         request = event.get("response", {})
@@ -122,9 +122,9 @@ class _Requests:
         occasion = Occasion.INSTRUCTION if request.get("instructions") else Occasion.TURN
         return self._of.begin_response(request, occasion)
 
-    def _busy(self) -> Refused:
+    def _busy(self) -> EventError:
         active = self._of.active.id if self._of.active else ""
-        return Refused(
+        return EventError(
             code="conversation_already_has_active_response",
             message=f"Conversation already has an active response in progress: {active}. "
             "Wait until the response is finished before creating a new one.",
@@ -132,10 +132,10 @@ class _Requests:
 
     def _cancel_response(self, event: JsonObject) -> list[Event]:
         if self._of.active is None or event.get("response_id", self._of.active.id) != self._of.active.id:
-            refused = Refused(
+            error = EventError(
                 code="response_cancel_not_active", message="Cancellation failed: no active response found"
             )
-            return [self._of.refuse(refused, event, violation=False)]
+            return [self._of.refuse(error, event, violation=False)]
         return self._of.cut_response(Ending.NEVER, "client_cancelled")
 
 

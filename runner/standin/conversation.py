@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, assert_never
 
 from runner.model.values import JsonObject
-from runner.standin.client_events import Refused
+from runner.standin.client_events import EventError
 from runner.standin.flows import Flow, Flows
 from runner.standin.items import Event, Ids, Items, Meter
 from runner.standin.outgoing import Outgoing
@@ -60,7 +60,7 @@ class Conversation:
         self.refused_updates = 0
         """The number of further session updates that are refused though nothing is wrong with them."""
         self.caller_speaks = False
-        self.owes_answer = False
+        self.answer_is_due = False
         """Whether the client has everything that the model needs to continue, and has not asked for it
         yet."""
         self.attached = False
@@ -100,13 +100,13 @@ class Conversation:
         """How many events of this type the client has sent."""
         return self._received.count(kind)
 
-    def refuse(self, refused: Refused, event: Any, *, violation: bool = True) -> Event:
+    def refuse(self, error: EventError, event: Any, *, violation: bool = True) -> Event:
         """The `error` event about an event of the client; a `violation` is one that it could have avoided."""
         if violation:
-            self.violations.append(refused.message)
+            self.violations.append(error.message)
         about = event.get("event_id") if isinstance(event, Mapping) else None
         return self.error(
-            "invalid_request_error", refused.code, refused.message, param=refused.param, event_id=about
+            "invalid_request_error", error.code, error.message, param=error.param, event_id=about
         )
 
     # The model
@@ -128,7 +128,7 @@ class Conversation:
             approvals=self.approvals,
         )
         self.active = response
-        self.owes_answer = False
+        self.answer_is_due = False
         self.flows.start(self._respond(response, occasion), owner=response.id)
         return [response.created()]
 
@@ -186,7 +186,7 @@ class Conversation:
         yield patience_s
         self._not_awaited.add(call_id)
         if call_id in self.open_calls:
-            self.owes_answer = False
+            self.answer_is_due = False
 
     def _note(self, response: Response, event: Event) -> None:
         match event:
@@ -239,7 +239,7 @@ class Conversation:
             case When.QUIET:
                 awaited = self.open_calls.keys() - self._not_awaited
                 busy = self.active or self.playing or self._waiting_to_play or awaited
-                return not (busy or self.owes_answer or self.caller_speaks)
+                return not (busy or self.answer_is_due or self.caller_speaks)
             case _:
                 assert_never(when)
 

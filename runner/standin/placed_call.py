@@ -140,10 +140,10 @@ class PlacedCall:
 
     def answer(self, action: str, body: Json, now: float) -> RestReply:
         """The effect of a REST request."""
-        refused = _check_body(action, body)
-        if refused is not None:
-            self.note(f"{action}: {refused}")
-            return error_reply(400, "invalid_request_error", refused)
+        error = _check_body(action, body)
+        if error is not None:
+            self.note(f"{action}: {error}")
+            return error_reply(400, "invalid_request_error", error)
         if self.is_over or (self.state is State.RINGING and action in ("refer", "hangup")):
             return error_reply(404, "call_id_not_found", f"No session found for call_id '{self.id}'.")
         if self.state is State.ACCEPTED and action in ("accept", "reject"):
@@ -216,8 +216,8 @@ class PlacedCall:
         """Handle an event of the client; returns whether it was accepted."""
         if isinstance(event, Mapping):
             self.received.append(event)
-        if self.is_mute and (refused := check(event)) is not None:
-            self.note(refused.message)
+        if self.is_mute and (error := check(event)) is not None:
+            self.note(error.message)
         if self.conversation is None or self.is_mute:
             return False
         replies = receive(self.conversation, event)
@@ -276,7 +276,7 @@ def _is_refer(body: Json) -> bool:
     return isinstance(target, str) and target.startswith(("tel:", "sip:", "sips:"))
 
 
-def error_reply(status: int, code: str, message: str) -> RestReply:
+def error_reply(status: int, code: str | None, message: str, param: str | None = None) -> RestReply:
     """A reply with an error, in the API's own shape."""
-    details = {"message": message, "type": "invalid_request_error", "code": code, "param": None}
+    details = {"message": message, "type": "invalid_request_error", "code": code, "param": param}
     return RestReply(status, {"error": details})

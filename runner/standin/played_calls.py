@@ -17,7 +17,7 @@ from runner.standin.placed_call import PlacedCall, State
 HEARTBEAT_S = 20.0
 """The API pings about so often."""
 PATIENCE_S = 60.0
-"""For what is waited for, unless something else is said."""
+"""How long to wait for something, by default."""
 
 Inspect = Callable[[str, Any], "str | None"]
 """Inspects a message: a kind (`event`, a REST action or `responses`) and the JSON value, an empty object for
@@ -78,7 +78,7 @@ class PlayedCalls:
         self._players[call.id] = player
 
     async def close(self) -> None:
-        """Stop playing, and cut all sidebands. Raises what a player has failed of."""
+        """Stop playing, and cut all sidebands. Raises the error of a player that has failed."""
         for player in self._players.values():
             player.cancel()
         results = await asyncio.gather(*self._players.values(), return_exceptions=True)
@@ -93,7 +93,7 @@ class PlayedCalls:
         self._wakes[call.id].set()
 
     def pulse(self, call: PlacedCall | None = None) -> None:
-        """Something has changed, of this call or of none: let everybody look who waits."""
+        """Something has changed, of this call or of none: let those who wait look again."""
         if call is not None:
             self._wakes[call.id].set()
         self._changed.set()
@@ -103,7 +103,7 @@ class PlayedCalls:
         return call.id in self._sidebands
 
     def open_channel(self, call: PlacedCall, send: Callable[[str], None]) -> Callable[[str], None]:
-        """A data channel of the call's page, which is `send` every event; the result takes the page's own.
+        """A data channel of the call's page: `send` gets every event, and the result takes the page's own.
 
         Its events count as those of the sideband: the API does not tell who changes a session.
         """
@@ -128,7 +128,7 @@ class PlayedCalls:
                 player.result()
 
     async def serve(self, call: PlacedCall, request: web.Request) -> web.StreamResponse:
-        """Serve a sideband that the call has just got, until it is closed."""
+        """Serve a sideband that has just opened, until it is closed."""
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=1 << 20, compress=False)
         await socket.prepare(request)
         sideband = _Sideband(socket, request.transport)
@@ -156,7 +156,7 @@ class PlayedCalls:
             if message.type is WSMsgType.TEXT:
                 # What was sent before the client heard that the call is over is not a mistake.
                 if sideband in self._older.get(call.id, ()):
-                    call.note("an event on a sideband that another has taken the place of")
+                    call.note("an event on a sideband that a newer one has replaced")
                 self._receive(call, message.data)
             elif message.type is WSMsgType.BINARY:
                 call.note("a binary frame on the sideband")

@@ -1,6 +1,5 @@
-"""The HTTP side of the stand-in for the voice API. `runner.standin.played_calls` carries its sidebands."""
+"""The stand-in for the voice API as an HTTP server. `runner.standin.played_calls` carries its sidebands."""
 
-import asyncio
 import json
 import ssl
 import time
@@ -16,6 +15,7 @@ from runner.model.values import Json, JsonObject
 from runner.standin import web_calls
 from runner.standin.account import Account
 from runner.standin.faults import FINE, Faults, HttpFault
+from runner.standin.http_replies import json_response, or_cut, reply
 from runner.standin.placed_call import PlacedCall, RestReply, RestRequest, error_reply
 from runner.standin.played_calls import PATIENCE_S, Inspect, Inspection, PlayedCalls
 from runner.standin.script import Step
@@ -107,7 +107,7 @@ class StandIn:
         return call
 
     def expect_offer(self, *script: Step, faults: Faults = FINE) -> PlacedCall:
-        """The call that the next browser's offer creates; without one, its call has no script."""
+        """The call that the next browser's offer creates. An offer that nobody expects has no script."""
         call = self.place_call(*script, faults=faults)
         self._expected.append(call)
         return call
@@ -136,27 +136,32 @@ class StandIn:
     async def _rest(self, request: web.Request) -> web.StreamResponse:
         call, action = self.calls.get(request.match_info["call_id"]), request.match_info["action"]
         if action not in ACTIONS:
-            return _json(error_reply(404, "unknown_url", f"Unknown request URL: POST {request.path}."))
-        refused = self._check_headers(request, call)
-        if refused is not None:
-            return _json(refused)
+            return json_response(
+                error_reply(404, "unknown_url", f"Unknown request URL: POST {request.path}.")
+            )
+        refusal = self._check_headers(request, call)
+        if refusal is not None:
+            return json_response(refusal)
         if call is None:
-            return _json(error_reply(404, "call_id_not_found", "No session found for this call_id."))
-        fault = call.take_fault(action)
+            return json_response(error_reply(404, "call_id_not_found", "No session found for this call_id."))
         body = await self._body(request, call)
-        if fault is not None and fault.after_s:
-            await asyncio.sleep(fault.after_s)
-        reply = (
-            None if fault is not None and not fault.carried_out else call.answer(action, body, self._clock())
-        )
-        if action == "accept" and reply is not None and reply.status == 200:
-            self._played.start(call)
-        response = _json(reply) if fault is None and reply is not None else _faulty(request, fault)
+
+        async def answer() -> web.Response:
+            answered = call.answer(action, body, self._clock())
+            if action == "accept" and answered.status == 200:
+                self._played.start(call)
+            return json_response(answered)
+
+        response = await reply(request, call.take_fault(action), answer)
+        return self._noted(call, action, body, response)
+
+    def _noted(
+        self, call: PlacedCall, action: str, body: Json, response: web.Response | None
+    ) -> web.Response:
+        """The response to a request of this call, once the call has noted it."""
         call.requests.append(RestRequest(action, body, None if response is None else response.status))
         self._played.pulse(call)
-        if response is None:
-            raise ConnectionResetError
-        return response
+        return or_cut(response)
 
     # Calls of browsers.
 
@@ -164,43 +169,30 @@ class StandIn:
         """Create a call from an offer: of the client's server, or of a page that has a secret for it."""
         raw = await request.read()
         session = self.secrets.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
-        offered: web_calls.MadeCall | RestReply
+        form: web_calls.CallForm | RestReply
         if session is not None:
-            offered = web_calls.MadeCall(sdp=raw.decode("utf-8", "replace"), session=session)
+            form = web_calls.CallForm(sdp=raw.decode("utf-8", "replace"), session=session)
         else:
-            refused = self._check_headers(request, None)
-            if refused is not None:
-                return _json(refused)
-            offered = web_calls.read_form(request.headers.get("Content-Type", ""), raw)
+            refusal = self._check_headers(request, None)
+            if refusal is not None:
+                return json_response(refusal)
+            form = web_calls.read_form(request.headers.get("Content-Type", ""), raw)
         call = self._expected.popleft() if self._expected else self.place_call()
-        if isinstance(offered, RestReply):
-            call.note(f"create: {(offered.body or {})['error']['message']}")
-            return _json(offered)
-        for complaint in offered.complaints:
+        if isinstance(form, RestReply):
+            call.note(f"create: {(form.body or {})['error']['message']}")
+            return json_response(form)
+        for complaint in form.complaints:
             call.note(complaint)
-        self._inspection.check_received(call.note, "create", {"sdp": offered.sdp, "session": offered.session})
-        fault = call.take_fault("create")
-        if fault is not None and fault.after_s:
-            await asyncio.sleep(fault.after_s)
-        response: web.StreamResponse | None
-        if fault is not None and not fault.carried_out:
-            response = _faulty(request, fault)
-        else:
-            response = await self._made(call, offered)
-            response = response if fault is None else _faulty(request, fault)
-        status = None if response is None else response.status
-        call.requests.append(RestRequest("create", offered.session, status))
-        self._played.pulse(call)
-        if response is None:
-            raise ConnectionResetError
-        return response
+        self._inspection.check_received(call.note, "create", {"sdp": form.sdp, "session": form.session})
+        response = await reply(request, call.take_fault("create"), lambda: self._make(call, form))
+        return self._noted(call, "create", form.session, response)
 
-    async def _made(self, call: PlacedCall, made: web_calls.MadeCall) -> web.StreamResponse:
-        reply = call.answer("create", made.session, self._clock())
+    async def _make(self, call: PlacedCall, form: web_calls.CallForm) -> web.Response:
+        reply = call.answer("create", form.session, self._clock())
         if reply.status != 200:
-            return _json(reply)
-        call.offer = made.sdp
-        sdp = web_calls.ANSWER if self._answer_offer is None else await self._answer_offer(call, made.sdp)
+            return json_response(reply)
+        call.offer = form.sdp
+        sdp = web_calls.ANSWER if self._answer_offer is None else await self._answer_offer(call, form.sdp)
         self._played.start(call)
         location = f"/v1/realtime/calls/{call.id}"
         return web.Response(
@@ -236,76 +228,55 @@ class StandIn:
 
     async def _respond(self, request: web.Request) -> web.StreamResponse:
         """A question to the text model, which belongs to no call that the API knows."""
-        refused = self._check_headers(request, None)
-        if refused is not None:
-            return _json(refused)
+        refusal = self._check_headers(request, None)
+        if refusal is not None:
+            return json_response(refusal)
         try:
             body = await request.json()
         except ValueError:
             body = None
         self._inspection.check_received(self.violations.append, "responses", body)
-        fault = self.text_faults.popleft() if self.text_faults else None
-        if fault is not None and fault.after_s:
-            await asyncio.sleep(fault.after_s)
-        if fault is not None:
-            response = _faulty(request, fault)
-            self._played.pulse()
-            if response is None:
-                raise ConnectionResetError
-            return response
-        now = self._clock()
-        reply = self.text_model.answer(body, now, datetime.fromtimestamp(now, UTC).date())
-        self._inspection.check_sent(self.violations.append, "responses", reply.body)
+
+        async def answer() -> web.Response:
+            now = self._clock()
+            reply = self.text_model.answer(body, now, datetime.fromtimestamp(now, UTC).date())
+            self._inspection.check_sent(self.violations.append, "responses", reply.body)
+            return json_response(reply)
+
+        response = await reply(request, self.text_faults.popleft() if self.text_faults else None, answer)
         self._played.pulse()
-        return _json(reply)
+        return or_cut(response)
 
     # The account.
 
     async def _models(self, request: web.Request) -> web.StreamResponse:
-        return _json(self._check_headers(request, None) or self.account.list_models())
+        return json_response(self._check_headers(request, None) or self.account.list_models())
 
     async def _client_secret(self, request: web.Request) -> web.StreamResponse:
-        refused = self._check_headers(request, None)
-        if refused is not None:
-            return _json(refused)
+        refusal = self._check_headers(request, None)
+        if refusal is not None:
+            return json_response(refusal)
         body = await request.json()
         reply = self.account.make_client_secret(body)
         if reply.status == 200 and reply.body is not None:
             self.secrets[reply.body["value"]] = body["session"]
-        return _json(reply)
+        return json_response(reply)
 
     # The sideband.
 
     async def _sideband(self, request: web.Request) -> web.StreamResponse:
         call = self.calls.get(request.query.get("call_id", ""))
-        refused = self._check_headers(request, call)
-        if refused is not None:
-            return _json(refused)
+        refusal = self._check_headers(request, call)
+        if refusal is not None:
+            return json_response(refusal)
         if "model" in request.query:
             (call.note if call else self.violations.append)(
                 "'model' stands beside 'call_id' in the sideband's URL"
             )
-            return _json(error_reply(400, "invalid_request_error", "Pass either 'model' or 'call_id'."))
+            return json_response(
+                error_reply(400, "invalid_request_error", "Pass either 'model' or 'call_id'.")
+            )
         if call is None or call.attach() is None:
             self._played.pulse()
-            return _json(error_reply(404, "call_id_not_found", "No session found for this call_id."))
+            return json_response(error_reply(404, "call_id_not_found", "No session found for this call_id."))
         return await self._played.serve(call, request)
-
-
-def _json(reply: RestReply) -> web.Response:
-    if reply.body is None:
-        return web.Response(status=reply.status)
-    return web.json_response(dict(reply.body), status=reply.status)
-
-
-def _faulty(request: web.Request, fault: HttpFault | None) -> web.Response | None:
-    """The answer of a fault; None when the connection was cut instead."""
-    if fault is None or fault.status is None:
-        if request.transport is not None:
-            request.transport.abort()
-        return None
-    if fault.status == 200:
-        return web.Response()
-    return _json(
-        error_reply(fault.status, "server_error", "The server had an error while processing your request.")
-    )

@@ -10,7 +10,7 @@ from datetime import date
 
 from runner.call.schemas.example_arguments import example_arguments
 from runner.model.values import Json, JsonObject
-from runner.standin.placed_call import RestReply
+from runner.standin.placed_call import RestReply, error_reply
 
 REFUSED = "I can't help with that."
 
@@ -40,8 +40,7 @@ class TextModel:
         fault = _fault(body)
         if fault is not None:
             self.violations.append(f"responses: {fault}")
-            error = {"message": fault, "type": "invalid_request_error", "code": None, "param": None}
-            return RestReply(400, {"error": error})
+            return error_reply(400, None, fault)
         self.questions.append(body)
         chosen = self.replies.pop(0) if self.replies else TextReply()
         number = len(self.questions)

@@ -12,7 +12,7 @@ from email.message import Message
 
 from runner.model.http import HttpRequest
 from runner.model.values import Json
-from runner.standin.placed_call import RestReply
+from runner.standin.placed_call import RestReply, error_reply
 
 CALLS_PATH = "/realtime/calls"
 PARTS = {"sdp": "application/sdp", "session": "application/json"}
@@ -44,8 +44,8 @@ ANSWER = "".join(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MadeCall:
-    """The form of a request for a call."""
+class CallForm:
+    """The content of a request for a call."""
 
     sdp: str
     session: Json
@@ -58,41 +58,35 @@ class MadeCall:
         return "\nm=application" in self.sdp
 
 
-def call_of(request: HttpRequest) -> MadeCall | None:
+def call_of(request: HttpRequest) -> CallForm | None:
     """The form of a request; None for a request that creates no call."""
     if request.method != "POST" or request.url != CALLS_PATH:
         return None
     headers = {name.lower(): value for name, value in request.headers}
     form = read_form(headers.get("content-type", ""), request.body or b"")
-    return form if isinstance(form, MadeCall) else None
+    return form if isinstance(form, CallForm) else None
 
 
-def read_form(content_type: str, body: bytes) -> MadeCall | RestReply:
-    """The two parts of the form, or why the API refuses it."""
+def read_form(content_type: str, body: bytes) -> CallForm | RestReply:
+    """The two parts of a request's form, or why the API refuses it."""
     if not content_type.startswith("multipart/form-data; boundary="):
-        return refused("the body must be multipart/form-data with a boundary")
+        return error_reply(400, None, "the body must be multipart/form-data with a boundary")
     message = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
     parts = {str(part.get_param("name", header="content-disposition")): part for part in _parts(message)}
     if "sdp" not in parts:
-        return refused("Missing required parameter: 'sdp'.")
+        return error_reply(400, None, "Missing required parameter: 'sdp'.")
     sdp = _content(parts["sdp"]).decode("utf-8", "replace")
     if not sdp.startswith("v=0") or "\nm=audio " not in sdp:
-        return refused("The SDP offer could not be parsed, or has no audio.")
+        return error_reply(400, None, "The SDP offer could not be parsed, or has no audio.")
     try:
         session = json.loads(_content(parts["session"])) if "session" in parts else None
     except ValueError:
-        return refused("'session' is not JSON.")
+        return error_reply(400, None, "'session' is not JSON.")
     complaints = [f"create: unknown part '{name}'" for name in parts if name not in PARTS]
     for name, kind in PARTS.items():
         if name in parts and parts[name].get_content_type() != kind:
             complaints.append(f"create: the part '{name}' is not {kind}")
-    return MadeCall(sdp=sdp, session=session, complaints=tuple(complaints))
-
-
-def refused(message: str) -> RestReply:
-    """A 400 in the API's words."""
-    details = {"message": message, "type": "invalid_request_error", "code": None, "param": None}
-    return RestReply(400, {"error": details})
+    return CallForm(sdp=sdp, session=session, complaints=tuple(complaints))
 
 
 def _parts(message: Message) -> list[Message]:

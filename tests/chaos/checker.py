@@ -13,7 +13,7 @@ HARMLESS = ("has an output already", "not found in conversation")
 """What the API refuses when an output is sent once more, or to a call that a takeover has answered."""
 
 
-STALE = "an event on a sideband that another has taken the place of"
+STALE = "an event on a sideband that a newer one has replaced"
 CROSSED = "already has an active response"
 """What the API refuses when two ask for a response at the same moment."""
 

@@ -73,5 +73,5 @@ async def test_a_newcomer_calls_a_runner_without_an_account(tmp_path: Path) -> N
         "rings     +14155550100 calls +18005550142",
         "agent     Hi.",
         "tool      end_call {}",
-        "hangup    the runner asks for it",
+        "hangup    requested by the runner",
     ]

@@ -405,4 +405,4 @@ async def test_only_the_last_sideband_of_a_call_may_speak(api: StandIn, post: Po
             assert call.violations == []
             await send(first, {"type": "response.cancel"})
             await api.until(lambda: call.violations)
-    assert call.violations == ["an event on a sideband that another has taken the place of"]
+    assert call.violations == ["an event on a sideband that a newer one has replaced"]

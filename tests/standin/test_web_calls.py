@@ -8,7 +8,7 @@ from openai import AsyncOpenAI
 
 from runner.standin.placed_call import RestReply
 from runner.standin.server import StandIn
-from runner.standin.web_calls import ANSWER, MadeCall, read_form
+from runner.standin.web_calls import ANSWER, CallForm, read_form
 
 OFFER = (Path(__file__).parents[1] / "data" / "offers" / "firefox.sdp").read_text()
 SESSION = {"type": "realtime", "model": "gpt-realtime-2.1"}
@@ -27,7 +27,7 @@ GOOD = (("sdp", "application/sdp", OFFER), ("session", "application/json", '{"ty
 
 def test_a_form_of_two_typed_parts_is_read() -> None:
     made = read_form(*form(*GOOD))
-    assert isinstance(made, MadeCall)
+    assert isinstance(made, CallForm)
     assert (made.session, made.complaints, made.has_data_channel) == ({"type": "realtime"}, (), True)
     assert made.sdp.splitlines() == OFFER.splitlines()
 
@@ -36,7 +36,7 @@ def test_what_the_api_might_take_and_nobody_should_send_is_told() -> None:
     made = read_form(
         *form(("sdp", "text/plain", OFFER), ("session", "text/plain", "{}"), ("x", "text/plain", ""))
     )
-    assert isinstance(made, MadeCall)
+    assert isinstance(made, CallForm)
     assert made.complaints == (
         "create: unknown part 'x'",
         "create: the part 'sdp' is not application/sdp",
