@@ -1,7 +1,6 @@
 """Opens the clients of a runner: for the voice API, its sidebands, and the endpoints of tools."""
 
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Self
@@ -12,16 +11,14 @@ from runner.api.port import Authentication
 from runner.api.realtime import api as realtime
 from runner.api.realtime import text_model
 from runner.model.settings import Settings
-from runner.model.values import Instant
 from runner.serve.api_client import ApiClient
 from runner.serve.api_connector import ApiConnector
 from runner.serve.egress import GuardedConnector
-from runner.serve.metrics import Metrics
 from runner.serve.names import Names
 from runner.serve.oauth import TokenSender
+from runner.serve.process import Process
 from runner.serve.secrets import FoundSecrets
 from runner.serve.sideband import Sidebands
-from runner.serve.timeouts import Timeouts
 from runner.serve.tls import client_context
 from runner.serve.tool_client import Sender, ToolClient
 from runner.serve.tracing.tracing import Tracing
@@ -41,22 +38,15 @@ class Clients:
     @classmethod
     async def open(
         cls,
+        process: Process,
         settings: Settings,
         secrets: FoundSecrets,
         *,
-        owner: AsyncExitStack,
         new_connector: Callable[[], aiohttp.BaseConnector] | None,
         tracing: Tracing | None,
-        tool_requests: int,
-        metrics: Metrics,
-        timeouts: Timeouts,
-        clock: Callable[[], Instant],
     ) -> Self:
-        """`owner` closes what is opened. Tools connect through `new_connector`'s connector, by default one
-        that keeps to `egress`.
-
-        `tool_requests` may be in flight at the same time.
-        """
+        """Tools connect through `new_connector`'s connector, by default one that keeps to `egress`."""
+        owner, timeouts = process.owner, process.timeouts
         provider, tls = settings.provider, client_context()
         names = Names(threads=API_LOOKUPS)
         connector = ApiConnector(names=names, tls=tls)
@@ -65,9 +55,9 @@ class Clients:
         )
         new_connector = new_connector or partial(GuardedConnector, settings.egress, tls=tls)
         tools = await owner.enter_async_context(
-            ToolClient(new_connector(), places=tool_requests, metrics=metrics)
+            ToolClient(new_connector(), places=process.shares.tool_requests, metrics=process.metrics)
         )
-        with_tokens = TokenSender(tools, timeouts=timeouts, clock=clock)
+        with_tokens = TokenSender(tools, timeouts=timeouts, clock=process.clock)
         owner.push_async_callback(with_tokens.close)
         api = ApiClient(
             api_session,
@@ -77,7 +67,7 @@ class Clients:
             api_key=secrets.api_key,
             authentication=Authentication.by(provider.key_header),
             timeouts=timeouts,
-            metrics=metrics,
+            metrics=process.metrics,
         )
         return cls(
             api=api,

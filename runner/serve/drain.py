@@ -3,28 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from typing import Any
 
-from runner.serve.fleet.service import FleetService
-from runner.serve.jobs import JobWorker
 from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
-from runner.serve.storage import Storage
+from runner.serve.service import Service
 from runner.serve.webhooks import Webhooks
 
 log = logging.getLogger("runner.serve.drain")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """What a started runner serves calls with."""
-
-    storage: Storage
-    webhooks: Webhooks
-    live_calls: LiveCalls[LiveCall]
-    fleet: FleetService
-    jobs: JobWorker
 
 
 async def drain(

@@ -60,8 +60,9 @@ class JobWorker:
     metrics: Metrics
     timeouts: Timeouts
     clock: Callable[[], Instant]
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """To be set when something may be due; `wake` sets it."""
     _running: dict[asyncio.Task[None], DueJob] = field(default_factory=dict, init=False)
-    _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _quiet: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _background: Background = field(init=False)
 
@@ -79,7 +80,7 @@ class JobWorker:
 
     def wake(self) -> None:
         """Something may be due now."""
-        self._changed.set()
+        self.changed.set()
 
     async def settle(self) -> None:
         """Wait until everything that is due has been attempted. Later jobs stay in the store."""
@@ -102,7 +103,7 @@ class JobWorker:
 
     async def _work(self) -> None:
         while True:
-            self._changed.clear()
+            self.changed.clear()
             capacity = job_capacity(Counter(due.job.receiver for due in self._running.values()))
             try:
                 jobs = await self._take(capacity)
@@ -140,11 +141,11 @@ class JobWorker:
         return min(max(backlog.next_due_at - self.clock(), _LEAST_PAUSE_S), self.timeouts.poll_s)
 
     async def _pause(self, longest_s: float | None) -> None:
-        if not self._running and not self._changed.is_set():
+        if not self._running and not self.changed.is_set():
             self._quiet.set()
         try:
             async with asyncio.timeout(longest_s):
-                await self._changed.wait()
+                await self.changed.wait()
         except TimeoutError:
             return
 
@@ -153,7 +154,7 @@ class JobWorker:
         self.metrics.jobs_held.labels(receiver=receiver).dec()
         if all(due.job.receiver != receiver for due in self._running.values()):
             self.metrics.jobs_held.remove(receiver)
-        self._changed.set()
+        self.changed.set()
         if not task.cancelled() and task.exception() is not None:
             # A bug of ours: the job is due again when its lease ends.
             log.error("job's result was not saved", exc_info=task.exception())

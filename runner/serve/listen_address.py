@@ -1,9 +1,10 @@
-"""Opens the port of a listener; errors say what would help."""
+"""Where a listener listens: opens its port, with errors that say what would help, and knows its URL."""
 
 import errno
 import socket
 
 from runner.errors import CannotRunError
+from runner.serve.addresses import is_loopback, parsed
 from runner.serve.listener import Listener
 
 
@@ -23,6 +24,28 @@ async def open_port(listener: Listener, host: str, port: int, backlog: int, opti
 def url_of(host: str, port: int) -> str:
     """The URL of a listener."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def address_of(declared: str | None, host: str, port: int) -> str:
+    """The URL at which other runners reach a listener with this host and port. Blocks."""
+    if declared is not None:
+        return declared
+    address = parsed(host)
+    is_any = address is not None and address.is_unspecified
+    return url_of(_own_name() if is_any else host, port)
+
+
+def _own_name() -> str:
+    """The address of this machine; its name where the address is only a loopback's, as on Debian.
+
+    A pod's name means nothing outside the pod, but its address does.
+    """
+    name = socket.gethostname()
+    try:
+        address = socket.gethostbyname(name)
+    except OSError:
+        return name
+    return name if is_loopback(address) else address
 
 
 def _cannot_listen(host: str, port: int, option: str, error: OSError) -> str:

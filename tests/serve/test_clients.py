@@ -6,7 +6,10 @@ from runner.model.action import HangUp
 from runner.model.event import CallGone
 from runner.model.settings import Provider, Settings
 from runner.serve.clients import Clients
+from runner.serve.descriptors import DescriptorShares
 from runner.serve.metrics import Metrics
+from runner.serve.process import Process
+from runner.serve.readiness import Readiness
 from runner.serve.secrets import find_secrets
 from runner.serve.timeouts import Timeouts
 from tests.clock import NOW
@@ -18,17 +21,16 @@ ENVIRONMENT = {"OPENAI_API_KEY": "sk-test", "OPENAI_WEBHOOK_SECRET": "whsec_MfKQ
 async def open_clients(base_url: str, owner: AsyncExitStack, timeouts: Timeouts) -> Clients:
     """The clients of a runner whose API is there."""
     settings = Settings(provider=Provider(base_url=base_url))
-    return await Clients.open(
-        settings,
-        find_secrets(settings, ENVIRONMENT),
+    process = Process(
         owner=owner,
-        new_connector=None,
-        tracing=None,
-        tool_requests=1,
         metrics=Metrics(),
         timeouts=timeouts,
         clock=lambda: NOW,
+        shares=DescriptorShares.of(64),
+        readiness=Readiness(1),
     )
+    secrets = find_secrets(settings, ENVIRONMENT)
+    return await Clients.open(process, settings, secrets, new_connector=None, tracing=None)
 
 
 async def test_a_body_where_the_api_may_send_none_does_not_undo_what_it_did() -> None:

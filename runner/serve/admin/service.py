@@ -3,15 +3,11 @@
 import asyncio
 import socket
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
-
-import aiohttp
 
 from runner.errors import CannotRunError
 from runner.model.settings import Admin
-from runner.model.values import Instant
-from runner.serve.addresses import is_loopback, parsed
+from runner.serve.addresses import is_loopback
 from runner.serve.admin.access import MIN_TOKEN, Access, Token
 from runner.serve.admin.app import AdminApp
 from runner.serve.admin.calls import CallRequests
@@ -19,16 +15,12 @@ from runner.serve.admin.followed import FollowedCalls
 from runner.serve.admin.peers import Peers
 from runner.serve.admin.record_requests import RecordRequests, ScenarioOf
 from runner.serve.admin.streams import Streams
-from runner.serve.fleet.service import FleetService
-from runner.serve.listen_address import open_port, url_of
+from runner.serve.listen_address import address_of, open_port, url_of
 from runner.serve.listener import Listener
-from runner.serve.live_call import LiveCall
-from runner.serve.live_calls import LiveCalls
-from runner.serve.metrics import Metrics
+from runner.serve.process import Process
 from runner.serve.secrets import FoundSecrets
-from runner.serve.timeouts import Timeouts
+from runner.serve.service import Service
 from runner.serve.versions import Versions
-from runner.store.store import Store
 
 MOST_CONNECTIONS = 128
 """Of the admin listener: streams, browsers and other runners."""
@@ -58,62 +50,32 @@ def check_dev(admin: Admin) -> None:
         )
 
 
-def address_of(declared: str | None, host: str, port: int) -> str:
-    """The URL at which other runners reach a listener with this host and port."""
-    if declared is not None:
-        return declared
-    address = parsed(host)
-    is_any = address is not None and address.is_unspecified
-    return url_of(_own_name() if is_any else host, port)
-
-
-def _own_name() -> str:
-    """The address of this machine; its name where the address is only a loopback's, as on Debian.
-
-    A pod's name means nothing outside the pod, but its address does.
-    """
-    name = socket.gethostname()
-    try:
-        address = socket.gethostbyname(name)
-    except OSError:
-        return name
-    return name if is_loopback(address) else address
-
-
 async def open_admin(
     admin: Admin,
-    secrets: FoundSecrets,
+    process: Process,
+    service: Service,
     *,
-    owner: AsyncExitStack,
-    fleet: FleetService,
-    live_calls: LiveCalls[LiveCall],
-    store: Store,
+    secrets: FoundSecrets,
     versions: Versions,
-    most_connections: int,
-    metrics: Metrics,
-    timeouts: Timeouts,
     is_dev: bool,
-    clock: Callable[[], Instant],
     scenario_of: ScenarioOf | None,
 ) -> str:
     """Open the listener, let the other runners know where it is, and return its URL here.
 
-    `owner` closes it. Raises CannotRunError when it cannot listen.
+    Raises CannotRunError when it cannot listen.
     """
-    session = await owner.enter_async_context(
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar())
-    )
-    runner = fleet.keeper.info.id
+    store, fleet, live_calls = service.storage.store, service.fleet, service.live_calls
+    clock, runner = process.clock, fleet.keeper.info.id
     followed = FollowedCalls(live_calls, runner, clock)
-    peers = Peers(store, runner, session)
+    peers = Peers(store, runner, await process.peer_session())
     streams = Streams(followed, peers, store, lambda: sorted(versions.current.configuration.agents), clock)
     access = Access(_tokens_of(admin, secrets), hosts=_hosts(admin), is_dev=is_dev)
     calls = CallRequests(live_calls, followed, peers, streams, access=access, clock=clock)
     records = RecordRequests(store, versions, clock=clock, scenario_of=scenario_of)
-    app = AdminApp(access, {**calls.handlers(), **records.handlers()}, metrics, clock=clock).create()
-    most = min(MOST_CONNECTIONS, most_connections)
-    listener = Listener(app, most=most, metrics=metrics, timeouts=timeouts)
-    owner.push_async_callback(listener.close)
+    app = AdminApp(access, {**calls.handlers(), **records.handlers()}, process.metrics, clock=clock).create()
+    most = min(MOST_CONNECTIONS, process.shares.connections // 4)
+    listener = Listener(app, most=most, metrics=process.metrics, timeouts=process.timeouts)
+    process.owner.push_async_callback(listener.close)
     host, port = await open_port(listener, admin.host, admin.port, most, "server.admin.port")
     fleet.reached_at(await asyncio.to_thread(address_of, admin.address, host, port))
     return url_of(host, port)

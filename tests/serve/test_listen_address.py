@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from runner.serve.admin.service import address_of
+from runner.serve.listen_address import address_of
 
 
 @pytest.mark.parametrize(
