@@ -1,6 +1,7 @@
 """Reads an incoming call from its SIP headers: who calls, and which number was dialled. Never raises."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TypeAlias
 
 from runner.call.addresses.address import is_readable, read_address
@@ -111,14 +112,17 @@ def _addresses(values: _Values, name: str, default_country: str | None) -> Itera
     key = name.lower()
     header_values = values.get(key, [])
     entries = (
-        header_values[:]
-        if key in _SINGLE
-        else [entry for value in header_values for entry in split_entries(unfold(value))]
+        iter(header_values) if key in _SINGLE else _entries(header_values, is_reversed=key == "history-info")
     )
-    if key == "history-info":
-        entries.reverse()
-    for entry in entries[:_MOST_ENTRIES]:
+    for entry in islice(entries, _MOST_ENTRIES):
         yield read_address(entry, default_country)
+
+
+def _entries(header_values: Sequence[str], *, is_reversed: bool = False) -> Iterator[str]:
+    """The entries of headers that may hold several, split no further than they are read."""
+    direction = reversed if is_reversed else iter
+    for value in direction(header_values):
+        yield from direction(split_entries(unfold(value)))
 
 
 def _asks_for_privacy(values: _Values) -> bool:
@@ -129,11 +133,11 @@ def _asks_for_privacy(values: _Values) -> bool:
     privacy = {word.strip().lower() for value in values.get("privacy", []) for word in value.split(";")}
     if privacy & _WITHHOLDING:
         return True
+    parties = islice(_entries(values.get("remote-party-id", [])), _MOST_ENTRIES)
     return any(
         parameters.get("privacy", "").lower() in ("full", "uri")
         and parameters.get("party", "calling").lower() == "calling"
-        for value in values.get("remote-party-id", [])
-        for entry in split_entries(unfold(value))
+        for entry in parties
         if (parameters := parse_address(entry).parameters)
     )
 

@@ -253,6 +253,8 @@ def test_a_caller_who_asks_for_privacy_is_withheld_though_from_has_the_number(
         ("Remote-Party-ID", "<sip:+14155550155@h>;party=calling;privacy=off"),
         ("Remote-Party-ID", "<sip:+18005551212@h>;party=called;privacy=full"),
         ("Remote-Party-ID", "privacy=full"),
+        # More entries than a request can have hops are not looked at.
+        ("Remote-Party-ID", "<sip:a>," * 70 + "<sip:+14155550155@h>;privacy=full"),
     ],
 )
 def test_other_privacy_leaves_the_caller_known(header: tuple[str, str]) -> None:

@@ -88,6 +88,14 @@ async def many_requests_at_once_on_one_connection(service: Service) -> None:
         await reader.readuntil(b"HTTP/1.1 200 OK\r\n")
 
 
+@beyond()
+async def headers_of_very_many_entries(service: Service) -> None:
+    for name in ("Remote-Party-ID", "P-Asserted-Identity", "Diversion", "History-Info"):
+        call = service.api.place_call()
+        webhook = service.webhook(call.id, NOBODY, more=[(name, "a," * 4_000)] * 30)
+        assert await service.post(webhook) == (200, "the call was rejected\n")
+
+
 @beyond("api.webhook.TOLERANCE_S")
 async def a_webhook_that_is_sent_again_later(service: Service) -> None:
     body = json.dumps({"object": "event"}).encode()
