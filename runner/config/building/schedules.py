@@ -37,6 +37,10 @@ def schedule_names(runner: Checked) -> frozenset[str]:
     return frozenset(name for name, _ in (node.items() if node else ()))
 
 
+_WITHOUT_SUMMER = {"EST": "America/New_York", "MST": "America/Denver"}
+"""Names that people use for the time of a region, though they mean its winter all year."""
+
+
 def _schedule(name: str, node: Node, problems: Problems) -> Schedule | None:
     zone_node, open_node, closed_node = node.get("timezone"), node.get("open"), node.get("closed")
     timezone = _timezone(zone_node, problems) if zone_node else None
@@ -48,6 +52,9 @@ def _schedule(name: str, node: Node, problems: Problems) -> Schedule | None:
 
 
 def _timezone(node: Node, problems: Problems) -> ZoneInfo | None:
+    if (city := _WITHOUT_SUMMER.get(node.text)) is not None:
+        message = f'"{node.text}" has no daylight saving time, so hours are off all summer; write {city}'
+        problems.warning(node.place, "unknown-timezone", message)
     try:
         return ZoneInfo(node.text)
     except (KeyError, ValueError, OSError):

@@ -92,7 +92,7 @@ async def many_requests_at_once_on_one_connection(service: Service) -> None:
 async def headers_of_very_many_entries(service: Service) -> None:
     for name in ("Remote-Party-ID", "P-Asserted-Identity", "Diversion", "History-Info"):
         call = service.api.place_call()
-        webhook = service.webhook(call.id, NOBODY, more=[(name, "a," * 4_000)] * 30)
+        webhook = service.webhook(call.id, NOBODY, more=((name, "a," * 4_000),) * 30)
         assert await service.post(webhook) == (200, "the call was rejected\n")
 
 
