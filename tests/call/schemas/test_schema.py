@@ -207,7 +207,11 @@ def test_what_is_bounded_is_checked(schema: JsonObject, value: Json, expected: b
             'the reference "https://elsewhere.example/a.json" leads to nothing',
         ),
         ({"$ref": "#"}, "the schema leads back to itself"),
-        ({"pattern": "(?=a)"}, 'the pattern "(?=a)" cannot be run: invalid perl operator: (?='),
+        (
+            {"pattern": "(?=a)"},
+            'the pattern "(?=a)" cannot be run: invalid perl operator: (?=; it has no look-around, so that it'
+            " searches in linear time",
+        ),
         ({"minLength": "x"}, "the schema is malformed"),
     ],
 )
