@@ -304,6 +304,43 @@ def test_a_directory_that_is_mounted_as_links_to_a_folder_of_its_own_is_read(tmp
     assert [*made_of(load(tmp_path / "agents")).agents] == ["desk"]
 
 
+@pytest.mark.parametrize(
+    ("link", "target", "named"),
+    [
+        ("agents", "{}/elsewhere", "agents"),
+        ("agents", "../elsewhere", "./agents"),
+        ("a", "..", "a/elsewhere"),
+    ],
+)
+def test_a_directory_that_leads_out_of_the_working_directory_by_a_link_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: str, target: str, named: str
+) -> None:
+    """In a pipeline a pull request could lead it to any folder of the machine."""
+    written(tmp_path, elsewhere__desk_yaml=AGENT, here__note_md="")
+    monkeypatch.chdir(tmp_path / "here")
+    Path(link).symlink_to(target.format(tmp_path))
+    for unsaved in ({}, {f"{Path(named)}/desk.yaml": AGENT.encode()}):
+        with pytest.raises(CannotRunError) as refused:
+            load(Path(named), None, unsaved)
+        assert str(refused.value) == (
+            f'"{Path(named)}" leads out of the working directory; name what it leads to,'
+            f' "{(tmp_path / "elsewhere").resolve()}"'
+        )
+    for elsewhere in (tmp_path / "elsewhere", Path("../elsewhere"), tmp_path / "here" / named):
+        assert [*made_of(load(elsewhere)).agents] == ["desk"]
+
+
+@pytest.mark.parametrize("named", ["agents", "releases/current", "."])
+def test_a_directory_that_is_a_link_within_the_working_directory_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    written(tmp_path, releases__42__desk_yaml=AGENT)
+    (tmp_path / "agents").symlink_to("releases/current")
+    (tmp_path / "releases" / "current").symlink_to(tmp_path / "releases" / "42")
+    monkeypatch.chdir(tmp_path if named != "." else tmp_path / "agents")
+    assert [*made_of(load(Path(named))).agents] == ["desk"]
+
+
 def test_a_link_that_may_not_be_followed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As /proc/1/cwd, whose target only root may know."""
 

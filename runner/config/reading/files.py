@@ -99,6 +99,7 @@ class Directory:
                 raise CannotRunError(f'there is no directory "{self._path}"{self._instead()}')
             if not self._path.is_dir():
                 raise CannotRunError(f'"{self._path}" is a file; name the directory that holds it')
+            self._check_is_here()
             entries = self._names(self._path)
         except OSError as error:
             raise CannotRunError(f'cannot read "{self._path}": {_why(error)}') from error
@@ -225,9 +226,10 @@ class Directory:
 
     def _read(self, path: Path, place: Place, what: str, missing: Callable[[], str]) -> bytes | None:
         """The content; None after noting a problem. `missing` is the message for a missing file."""
-        if path.as_posix() in self._unsaved:
-            return self._unsaved[path.as_posix()]
         try:
+            if path.as_posix() in self._unsaved:
+                self._check_inside(path)
+                return self._unsaved[path.as_posix()]
             real = self._resolved(path)
             if Path(real).is_file():
                 with Path(real).open("rb") as file:
@@ -247,12 +249,27 @@ class Directory:
 
     def _resolved(self, path: Path) -> str:
         """The final target of a path. Raises _LeadsOutError where that is outside, and OSError."""
-        real = os.path.realpath(path)
-        if real != self._real and not real.startswith(self._real.rstrip("/") + "/"):
+        self._check_inside(path)
+        return os.path.realpath(path, strict=True)
+
+    def _check_inside(self, path: Path) -> None:
+        """The same for a path that need not exist."""
+        if not _is_inside(os.path.realpath(path), self._real):
             raise _LeadsOutError(
                 f'leads out of the directory "{self.name}"; replace the link with what it leads to'
             )
-        return os.path.realpath(path, strict=True)
+
+    def _check_is_here(self) -> None:
+        """Raise CannotRunError if a relative path leads out of the working directory by a link.
+
+        A pull request could replace the directory by one. Whoever means another place names it.
+        """
+        is_elsewhere = self._path.is_absolute() or Path(os.path.normpath(self._path)).parts[:1] == ("..",)
+        if is_elsewhere or _is_inside(self._real, os.path.realpath(os.curdir)):
+            return
+        raise CannotRunError(
+            f'"{self._path}" leads out of the working directory; name what it leads to, "{self._real}"'
+        )
 
     def _missing(self, name: str, node: Node) -> str:
         """The message for a path without a file: one of the same name was meant, or the nearest."""
@@ -278,6 +295,11 @@ def _real(path: Path) -> str:
         return os.path.realpath(path)
     except OSError:
         return os.path.abspath(path)  # noqa: PTH100 - as above, a text
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    """Whether a path is that of a folder or below it; both without links."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _may_be_folder(path: Path) -> bool:

@@ -117,6 +117,27 @@ def test_a_file_outside_of_a_configuration_is_checked_alone(
     assert listed == []
 
 
+@pytest.mark.parametrize("name", ["linked/new.yaml", "linked/sub/new.yaml", "out.yaml"])
+def test_a_file_on_stdin_that_is_behind_a_link_out_of_the_directory_is_told_to_be_unread(
+    folder: Path, capsys: pytest.CaptureFixture[str], typed: Callable[[str], None], name: str
+) -> None:
+    (folder / "desk.yaml").write_text(AGENT)
+    elsewhere = folder.parent / "elsewhere"
+    (elsewhere / "sub").mkdir(parents=True)
+    (elsewhere / "new.yaml").write_text(AGENT)
+    (folder / "linked").symlink_to(elsewhere)
+    (folder / "out.yaml").symlink_to(elsewhere / "new.yaml")
+    typed(AGENT.replace("desk", "front"))
+    assert main(["validate", "--stdin-filename", f"agents/{name}"]) == 1
+    out = 'leads out of the directory "agents"; replace the link with what it leads to [file]\n'
+    why = "" if name == "out.yaml" else 'this file is not read, since it is in "agents/linked": '
+    what = "this file" if name == "out.yaml" else "this link"
+    assert capsys.readouterr() == (
+        f"agents/{name}:1:1: {why}{what} {out}",
+        f'1 error in "agents/{name}"\n',
+    )
+
+
 def test_a_prompt_on_stdin_is_checked_where_an_agent_names_it(
     folder: Path, capsys: pytest.CaptureFixture[str], typed: Callable[[str], None]
 ) -> None:
