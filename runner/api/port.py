@@ -46,6 +46,13 @@ from runner.model.values import Json, JsonObject
 
 Order: TypeAlias = AnswerCall | RejectCall | Refer | HangUp
 """An action that is carried out by a request to the API."""
+ORDER_NAMES: Mapping[type[Order], str] = {
+    AnswerCall: "answer",
+    RejectCall: "reject",
+    Refer: "transfer",
+    HangUp: "hang-up",
+}
+"""What logs and metrics call them."""
 SidebandAction: TypeAlias = Speak | Interrupt | AddItem | RemoveItem | SwitchAgent | Approve | SendOutput
 """An action that is carried out over the sideband."""
 

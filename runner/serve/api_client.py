@@ -13,7 +13,7 @@ from typing import assert_never
 import aiohttp
 from yarl import URL
 
-from runner.api.port import Authentication, Order, TextModel, VoiceApi
+from runner.api.port import ORDER_NAMES, Authentication, Order, TextModel, VoiceApi
 from runner.model.action import AnswerCall, HangUp, Refer, RejectCall
 from runner.model.event import CallEvent
 from runner.model.http import Failure, HttpReply, HttpRequest
@@ -102,7 +102,7 @@ class ApiClient:
                 "api request failed",
                 extra={
                     "call_id": call_id,
-                    "order": type(order).__name__,
+                    "order": ORDER_NAMES[type(order)],
                     "attempt": attempt,
                     "status": reply.status,
                     "detail": self.api.complaint(order, reply),
@@ -144,7 +144,7 @@ class ApiClient:
     def _note(self, order: Order, reply: HttpReply, call_id: str) -> None:
         """Count the reply, and note what it says about our key."""
         result = reply.failure.value if reply.failure is not None else str(reply.status)
-        self._metrics.api_requests.labels(order=type(order).__name__, result=result).inc()
+        self._metrics.api_requests.labels(order=ORDER_NAMES[type(order)], result=result).inc()
         if reply.status is not None and self.api.refuses_key(order, reply):
             self._refused = self._api_key(), reply.status, asyncio.get_running_loop().time()
             detail = REFUSED.format(status=reply.status)

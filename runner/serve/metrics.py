@@ -12,6 +12,7 @@ from prometheus_client import (
 )
 
 from runner import __version__
+from runner.api.port import ORDER_NAMES
 from runner.model.reception import RingResult
 from runner.serve.call_metrics import CallMetrics, MetricMaker
 
@@ -103,7 +104,7 @@ class Metrics:
         # first of its kind.
         for result in ("refused", "wrong_path", "error", "other_event", *(each.value for each in RingResult)):
             self.webhooks.labels(result=result)
-        for order, refused in product(("AnswerCall", "RejectCall", "Refer", "HangUp"), ("401", "403")):
+        for order, refused in product(ORDER_NAMES.values(), ("401", "403")):
             self.api_requests.labels(order=order, result=refused)
         self.takeovers = make.counter(
             "takeovers",

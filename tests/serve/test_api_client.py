@@ -227,8 +227,8 @@ async def test_each_failed_try_is_told(client: ApiClient, api: Api, caplog: pyte
         )
         for r in caplog.records
     ] == [
-        (logging.WARNING, "api request failed", "rtc_1", "HangUp", 1, 503, OVERLOADED),
-        (logging.WARNING, "api request failed", "rtc_1", "HangUp", 2, None, lost),
+        (logging.WARNING, "api request failed", "rtc_1", "hang-up", 1, 503, OVERLOADED),
+        (logging.WARNING, "api request failed", "rtc_1", "hang-up", 2, None, lost),
     ]
 
 

@@ -193,7 +193,7 @@ SERVED: dict[str, Story] = {
         Faults(hangup=(HttpFault(status=503), HttpFault(status=400))),
         [
             "info    call is being ended  reason=hangup",
-            f'warning api request failed  order=HangUp attempt=1 status=503 detail="{FAULT.format(503)}"',
+            f'warning api request failed  order=hang-up attempt=1 status=503 detail="{FAULT.format(503)}"',
             f'error   hang-up failed  detail="{FAULT.format(400)}" final=true',
             has_faults(f"the call could not be hung up: {FAULT.format(400)}"),
             ended("hangup", tools=1),

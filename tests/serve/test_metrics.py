@@ -31,7 +31,7 @@ COUNTED = {
     'phone_agents_tool_calls_total{agent="front-desk",status="ok",tool="hours"}': 1,
     'phone_agents_tool_seconds_count{agent="front-desk",tool="hours"}': 1,
     'phone_agents_responses_total{agent="front-desk",outcome="completed"}': 3,
-    'phone_agents_api_requests_total{order="AnswerCall",result="200"}': 1,
+    'phone_agents_api_requests_total{order="answer",result="200"}': 1,
     'phone_agents_webhooks_total{result="accepted"}': 1,
     "phone_agents_live_calls": 0,
     "phone_agents_ready": 1,

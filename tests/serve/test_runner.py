@@ -371,8 +371,8 @@ async def test_a_key_that_the_api_refuses_is_shown_and_the_call_is_answered_once
         assert await lab.announce(call) == 200
         await api.until_over(call)
         metrics = (await lab.get("/metrics"))[1]
-    assert 'phone_agents_api_requests_total{order="AnswerCall",result="401"} 1.0\n' in metrics
-    assert 'phone_agents_api_requests_total{order="AnswerCall",result="200"} 1.0\n' in metrics
+    assert 'phone_agents_api_requests_total{order="answer",result="401"} 1.0\n' in metrics
+    assert 'phone_agents_api_requests_total{order="answer",result="200"} 1.0\n' in metrics
     assert "phone_agents_ready 1.0\n" in metrics
 
 
