@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from runner.cli.terminal import Style, Terminal, printable
 from runner.config.problem import Problem, Severity
-from runner.config.reading.yaml_text import split_lines
+from runner.config.reading.characters import split_lines
 from runner.model.values import Place
 from runner.wording import plural
 

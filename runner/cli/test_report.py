@@ -10,7 +10,7 @@ from runner.cli.call_options import time_words
 from runner.cli.json_document import VERSION
 from runner.cli.problems import print_source
 from runner.cli.terminal import Style, Terminal, printable
-from runner.config.reading.yaml_text import split_lines
+from runner.config.reading.characters import split_lines
 from runner.model.scenario import Scenario
 from runner.model.values import Json, Place
 from runner.scenario.coverage import Coverage

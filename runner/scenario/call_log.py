@@ -1,8 +1,11 @@
 """The log of a played call, entry by entry, which expectations are compared with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from runner.api.port import SidebandAction
+from runner.model.action import AddItem, SendOutput, Speak, SwitchAgent
 from runner.model.http import HttpRequest
 
 
@@ -60,3 +63,24 @@ class End:
 
 
 LogEntry: TypeAlias = Sentence | Instruction | Attempt | Output | Handoff | Referral | End
+
+
+def entry_of(action: SidebandAction, tools: Mapping[str, str], instructions: str) -> LogEntry | None:
+    """The entry for what the model is told; None for what expectations do not see.
+
+    `tools` has the tool calls of the conversation, in order, and their tools. Instructions for one response
+    come after the agent's `instructions`, which the entry leaves out.
+    """
+    match action:
+        case Speak(say=str() as sentence):
+            return Sentence(sentence)
+        case Speak(tell=str() as instruction):
+            return Instruction(instruction.replace(f"{instructions}\n\n", ""))
+        case AddItem(text=text, as_caller=False):
+            return Instruction(text)
+        case SendOutput(call_id=call_id, output=output):
+            return Output(tools[call_id], output, list(tools).index(call_id))
+        case SwitchAgent(before=before, agent=agent) if agent is not before:
+            return Handoff(agent.id)
+        case _:
+            return None

@@ -32,9 +32,11 @@ class Difference:
 
     @classmethod
     def between(cls, expected: Expected, got: str, *, what: str) -> Self:
-        """One value is expected, and another was observed; `got` is in words or as `shown` writes it."""
+        """One value is expected, and another was observed; `got` is in words or as `one_line` writes it."""
         return cls(
-            place=expected.place, what=what, lines=(DiffLine("-", shown(plain(expected))), DiffLine("+", got))
+            place=expected.place,
+            what=what,
+            lines=(DiffLine("-", one_line(plain(expected))), DiffLine("+", got)),
         )
 
 
@@ -48,6 +50,6 @@ def plain(expected: Expected) -> Json:
     return value
 
 
-def shown(value: Json) -> str:
+def one_line(value: Json) -> str:
     """A value on one line, cut where it is long."""
     return cut(json.dumps(value, ensure_ascii=False), _LONGEST)

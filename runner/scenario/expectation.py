@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from runner.model.scenario import Expectation, Expected
 from runner.model.values import Json
-from runner.scenario.difference import MISSING, Difference, DiffLine, plain, shown
+from runner.scenario.difference import MISSING, Difference, DiffLine, one_line, plain
 from runner.scenario.matching import aligned, matches, mismatches, request_mismatches
 
 NEVER = "not"
@@ -82,7 +82,7 @@ def _costs(key: str, expected: Expected, cost: float) -> bool:
 
 
 def _texts(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
-    yield from _list(key, expected, got[key], matches, shown)
+    yield from _list(key, expected, got[key], matches, one_line)
 
 
 def _requests(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
@@ -120,7 +120,9 @@ def _list(
         if one is None:
             lines.append(DiffLine("+", line(other)))
         else:
-            lines.append(DiffLine("-", shown(plain(one))) if other is MISSING else DiffLine(" ", line(other)))
+            lines.append(
+                DiffLine("-", one_line(plain(one))) if other is MISSING else DiffLine(" ", line(other))
+            )
     if not entries:
         lines.insert(0, DiffLine("-", "none"))
     if not found:
@@ -133,14 +135,14 @@ def _order(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Di
     """Check that the expected entries are in the log, in their order."""
     missing = _first_missing(expected, got[key])
     if missing is not None:
-        lines = [DiffLine("-", shown(plain(missing))), *(DiffLine("+", shown(one)) for one in got[key])]
+        lines = [DiffLine("-", one_line(plain(missing))), *(DiffLine("+", one_line(one)) for one in got[key])]
         yield Difference(
             place=missing.place, what=key, lines=tuple(lines if got[key] else [*lines, DiffLine("+", "none")])
         )
 
 
-def _first_missing(expected: Expected, happened: Sequence[Json]) -> Expected | None:
-    rest = iter(happened)
+def _first_missing(expected: Expected, log: Sequence[Json]) -> Expected | None:
+    rest = iter(log)
     return next((one for one in _entries(expected) if not any(matches(one, other) for other in rest)), None)
 
 
@@ -162,7 +164,7 @@ _CHECKS: Mapping[str, Callable[[str, Expected, Mapping[str, Json]], Iterator[Dif
 def _unwanted(key: str, unwanted: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
     actual = got[key]
     for part, name, other in _unwanted_parts(key, unwanted, actual):
-        line = request_line(other) if key == "requests" else shown(other)
+        line = request_line(other) if key == "requests" else one_line(other)
         yield Difference(place=part.place, what=f"{NEVER}.{name}", lines=(DiffLine("+", line),))
 
 

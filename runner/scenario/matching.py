@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from runner.call.wildcards import glob_matches
 from runner.model.scenario import Expected
 from runner.model.values import Json
-from runner.scenario.difference import MISSING, Difference, DiffLine, shown
+from runner.scenario.difference import MISSING, Difference, DiffLine, one_line
 
 _BODIES = ("json", "form", "text")
 
@@ -22,19 +22,19 @@ def mismatches(expected: Expected, got: Json, name: str, *, exact: bool = False)
         yield from _mapping(expected, value, got, name, exact=exact)
     elif isinstance(value, tuple):
         if not isinstance(got, Sequence) or isinstance(got, str) or len(got) != len(value):
-            yield Difference.between(expected, shown(got), what=name)
+            yield Difference.between(expected, one_line(got), what=name)
             return
         for number, (entry, other) in enumerate(zip(value, got, strict=True)):
             yield from mismatches(entry, other, f"{name}[{number}]", exact=exact)
     elif not _is_scalar(expected, got):
-        yield Difference.between(expected, shown(got), what=name)
+        yield Difference.between(expected, one_line(got), what=name)
 
 
 def _mapping(
     expected: Expected, value: Mapping[str, Expected], got: Json, name: str, *, exact: bool
 ) -> Iterator[Difference]:
     if not isinstance(got, Mapping):
-        yield Difference.between(expected, shown(got), what=name)
+        yield Difference.between(expected, one_line(got), what=name)
         return
     for key, field in value.items():
         below = f"{name}.{key}"
@@ -49,7 +49,7 @@ def _mapping(
 def _further(expected: Expected, got: Mapping[str, Json], known: set[str], name: str) -> Iterator[Difference]:
     for key in got:
         if key not in known:
-            lines = (DiffLine("-", MISSING), DiffLine("+", shown(got[key])))
+            lines = (DiffLine("-", MISSING), DiffLine("+", one_line(got[key])))
             yield Difference(place=expected.place, what=f"{name}.{key}", lines=lines)
 
 
@@ -59,7 +59,7 @@ def _is_scalar(expected: Expected, got: Json) -> bool:
         if isinstance(got, str):
             return glob_matches(value, got)
         # A pattern is about how a value is written, so `*` alone demands only that there is one.
-        return "*" in value and glob_matches(value, shown(got))
+        return "*" in value and glob_matches(value, one_line(got))
     if isinstance(got, str) and value is not None:
         return got == expected.text
     if isinstance(value, bool) or isinstance(got, bool) or value is None or got is None:
@@ -96,7 +96,7 @@ def _header(expected: Expected, got: str | None, name: str) -> Iterator[Differen
 
 def _other_body(got: Mapping[str, Json]) -> str:
     kind = next((kind for kind in _BODIES if kind in got), None)
-    return "no body" if kind is None else f"{kind}: {shown(got[kind])}"
+    return "no body" if kind is None else f"{kind}: {one_line(got[kind])}"
 
 
 def aligned(

@@ -69,11 +69,11 @@ class StepPlayer:
             call.api.set_pace(_pace_before(following))
         match act:
             case CallerSays(text=text):
-                call.api.play(script.CallerSays(text=text, when=script.When.AT_ONCE))
+                call.api.call.play(script.CallerSays(text=text, when=script.When.AT_ONCE))
             case ModelSays() | ModelCalls() | ModelFails():
                 call.api.respond(self._response(act, step.usage))
             case KeysArePressed(keys=keys):
-                call.api.play(script.CallerPresses(keys=keys, when=script.When.AT_ONCE))
+                call.api.call.play(script.CallerPresses(keys=keys, when=script.When.AT_ONCE))
             case NobodySpeaks() | NothingIsHeard():
                 call.api.call.is_mute = isinstance(act, NothingIsHeard)
                 self._pass(act.for_s)
@@ -89,7 +89,7 @@ class StepPlayer:
             case PersonActs(act=persons_act, transfer_end=end):
                 call.steer(persons_act, end)
             case CallerHangsUp():
-                call.api.play(script.CallerHangsUp(when=script.When.AT_ONCE))
+                call.api.call.play(script.CallerHangsUp(when=script.When.AT_ONCE))
             case _:
                 assert_never(act)
         self._settle(following)
@@ -108,7 +108,7 @@ class StepPlayer:
                 f"the agent has finished speaking after {took_s:g}s, so nothing is interrupted"
             )
         call.api.set_pace(_pace_before(following))
-        call.api.play(script.CallerSays(text=act.text, when=script.When.AT_ONCE))
+        call.api.call.play(script.CallerSays(text=act.text, when=script.When.AT_ONCE))
 
     def _lose_sideband(self, for_s: float) -> None:
         call = self._call

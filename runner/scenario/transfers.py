@@ -26,7 +26,7 @@ class Transfers:
 
     def __init__(self) -> None:
         self._chosen: _Chosen | None = None
-        self._asked = 0
+        self._requests = 0
         self._of_person: TransferEnd | None = None
 
     def of_person(self, end: TransferEnd) -> None:
@@ -41,27 +41,28 @@ class Transfers:
             destination = ""
         self._of_person = None
         self._chosen = _Chosen(called.name, called.call_id, (destination, binding.fallback))
-        self._asked = 0
+        self._requests = 0
 
     def answered(self, call_id: str) -> None:
         """A tool call has its output: no transfer of it will follow."""
         if self._chosen is not None and self._chosen.call_id == call_id:
-            self._chosen, self._asked = None, 0
+            self._chosen, self._requests = None, 0
 
-    def asked(self, replies: Mapping[str, Replies]) -> TransferEnd:
-        """The next transfer is requested; returns how it ends. Raises UnplayableError when the list of
-        replies has ended.
+    def next_end(self, replies: Mapping[str, Replies]) -> TransferEnd:
+        """How the transfer ends that is requested now.
+
+        Raises UnplayableError when the list of replies has ended.
         """
         if self._of_person is not None and self._chosen is None:
             end, self._of_person = self._of_person, None
             return end
-        self._asked += 1
-        return transfer_end(self._chosen.tool if self._chosen else IF_BROKEN, self._asked, replies)
+        self._requests += 1
+        return transfer_end(self._chosen.tool if self._chosen else IF_BROKEN, self._requests, replies)
 
     @property
     def current(self) -> tuple[str, str] | None:
         """Tool and destination of the last transfer requested; None for a broken call's."""
-        if self._chosen is None or not self._asked:
+        if self._chosen is None or not self._requests:
             return None
-        destination = self._chosen.destinations[min(self._asked, 2) - 1]
+        destination = self._chosen.destinations[min(self._requests, 2) - 1]
         return self._chosen.tool, destination or ""

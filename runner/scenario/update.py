@@ -36,14 +36,16 @@ def updated(text: str, changes: Iterable[Change]) -> str:
         opens = re.fullmatch(r"([\s-]*)expect: *", before)
         if opens and not after.split("#")[0].strip():
             indent = " " * (len(opens[1]) + 2)
-            rows = "".join(f"\n{indent}{key}: {flow(value)}" for key, value in worth(change.observed).items())
+            rows = "".join(
+                f"\n{indent}{key}: {flow(value)}" for key, value in worth_expecting(change.observed).items()
+            )
             lines[index] = before.rstrip() + after.rstrip("\r\n").rstrip() + rows + _ending(line)
         else:
-            lines[index] = before + flow(worth(change.observed)) + after
+            lines[index] = before + flow(worth_expecting(change.observed)) + after
     return "".join(lines)
 
 
-def worth(observed: Mapping[str, Json]) -> dict[str, Json]:
+def worth_expecting(observed: Mapping[str, Json]) -> dict[str, Json]:
     """The observed values that deserve an expectation: who has the call, what happened, whether it ended."""
     if observed["rejected"] is not None:
         return {"rejected": observed["rejected"]}

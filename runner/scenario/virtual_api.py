@@ -21,7 +21,7 @@ from runner.standin.outgoing import CloseSideband, EndCall
 from runner.standin.pace import AT_ONCE, Pace
 from runner.standin.placed_call import PlacedCall, State
 from runner.standin.response import Response
-from runner.standin.script import Occasion, Says, ScriptedResponse, Step
+from runner.standin.script import Occasion, Says, ScriptedResponse
 
 SAYS_NOTHING = ScriptedResponse(output=(Says(text=""),), to=Occasion.ANY, usage=NO_USAGE)
 """The model's own words, where no step supplies them."""
@@ -62,10 +62,6 @@ class VirtualApi:
         return self._conversation.playing_since_s if self._conversation is not None else 0.0
 
     # Caller and model
-
-    def play(self, step: Step) -> None:
-        """Let the caller do something."""
-        self.call.play(step)
 
     def respond(self, response: ScriptedResponse) -> None:
         """Let the model respond: to a request, or by itself where there is none."""
@@ -115,10 +111,6 @@ class VirtualApi:
         """Open the sideband; False when the API does not know the call."""
         return self.call.attach() is not None
 
-    def detach(self) -> None:
-        """Lose the sideband."""
-        self.call.detach()
-
     def send(self, action: SidebandAction) -> bool:
         """Send the frames of an action; returns whether the API has accepted them.
 
@@ -141,20 +133,16 @@ class VirtualApi:
             case None:
                 return None
             case CloseSideband():
-                self.detach()
+                self.call.detach()
                 return (SidebandLost(),)
             case EndCall():
                 self.call.state = State.OVER
-                self.detach()
+                self.call.detach()
                 return SidebandLost(), CallGone()
             case _:
                 frames = self.call.frames(outgoing) if self.call.is_attached else ()
                 read = self._sideband.read
                 return tuple(event for frame in frames for event in read(frame, follow_words=follow_words))
-
-    def due_s(self) -> float | None:
-        """When the API sends something by itself, in virtual seconds; None when it does not."""
-        return self.call.due_s()
 
     @property
     def _conversation(self) -> Conversation | None:

@@ -15,7 +15,6 @@ from runner.call.machine.machine import CallMachine
 from runner.call.machine.world import World
 from runner.model.action import (
     Action,
-    AddItem,
     ClaimCall,
     ClearTimer,
     Finish,
@@ -25,8 +24,6 @@ from runner.model.action import (
     SendOutput,
     SendRequest,
     SetTimer,
-    Speak,
-    SwitchAgent,
     Timer,
 )
 from runner.model.call import Ringing, WebRtcOrigin
@@ -47,7 +44,7 @@ from runner.model.scenario import Replies, Scenario, TransferEnd
 from runner.model.steering import SteeringAct
 from runner.model.tool import Tool, TransferBinding
 from runner.model.values import Instant, Json
-from runner.scenario.call_log import Attempt, End, Handoff, Instruction, LogEntry, Output, Referral, Sentence
+from runner.scenario.call_log import Attempt, End, LogEntry, Referral, entry_of
 from runner.scenario.coverage import UseRecorder
 from runner.scenario.observation import answered_call, rejected_call
 from runner.scenario.replies import Example, McpReply, mcp_reply, reply_to
@@ -121,7 +118,7 @@ class VirtualCall:
 
     def lose_sideband(self) -> None:
         """The sideband is lost, and the call continues."""
-        self.api.detach()
+        self.api.call.detach()
         self.happen(SidebandLost())
 
     def reopen_sideband(self) -> None:
@@ -131,7 +128,7 @@ class VirtualCall:
 
     def restart(self) -> None:
         """The runner is killed; another has the journal, and takes the call over at once."""
-        self.api.detach()
+        self.api.call.detach()
         self._events = Flows(self._time)
         self._answers.clear()
         self.machine = CallMachine.replay(self._ringing, self._scenario.at, self._lived, self._world)
@@ -164,7 +161,7 @@ class VirtualCall:
         elif (event := self._events.step()) is not None:
             self.happen(event)
         else:
-            due = [each.due_s() for each in (self.api, self._events)]
+            due = [each.due_s() for each in (self.api.call, self._events)]
             due_s = min((each for each in due if each is not None), default=None)
             if due_s is None or due_s > (self.elapsed_s if until_s is None else until_s):
                 return False
@@ -236,25 +233,13 @@ class VirtualCall:
 
     def _log(self, action: SidebandAction) -> None:
         """Log what the API has accepted; what it refuses has not happened."""
-        match action:
-            case Speak(say=str() as sentence):
-                self.log.append(Sentence(sentence))
-            case Speak(tell=str() as told):
-                self.log.append(Instruction(self._without_instructions(told)))
-            case AddItem(text=text, as_caller=False):
-                self.log.append(Instruction(text))
-            case SendOutput(call_id=call_id, output=output):
-                self._transfers.answered(call_id)
-                self.log.append(Output(self._tools[call_id][0], output, list(self._tools).index(call_id)))
-            case SwitchAgent(before=before, agent=agent) if agent is not before:
-                self.log.append(Handoff(agent.id))
-            case _:
-                pass
-
-    def _without_instructions(self, told: str) -> str:
-        """The instructions for one response, without the agent's own in front of them."""
+        if isinstance(action, SendOutput):
+            self._transfers.answered(action.call_id)
         session = self.machine.session
-        return told if session is None else told.replace(f"{session.texts.instructions}\n\n", "")
+        names = {call_id: name for call_id, (name, _) in self._tools.items()}
+        entry = entry_of(action, names, session.texts.instructions if session is not None else "")
+        if entry is not None:
+            self.log.append(entry)
 
     def _request(self, send: SendRequest) -> None:
         tool = self._tools[send.call_id][1] if send.call_id in self._tools else None
@@ -277,7 +262,7 @@ class VirtualCall:
 
     def _refer(self, refer: Refer) -> None:
         self.log.append(Referral(refer.target))
-        self.api.end_transfer(self._transfers.asked(self._replies))
+        self.api.end_transfer(self._transfers.next_end(self._replies))
         if self._transfers.current is not None and self.machine.agent is not None:
             self.uses.referred(self.machine.agent, *self._transfers.current)
 

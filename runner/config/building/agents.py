@@ -25,8 +25,8 @@ from runner.config.checking.suggest import did_you_mean
 from runner.config.checking.trial import Trial, check_rendering
 from runner.config.node import Node, Run
 from runner.config.problem import Problems
+from runner.config.reading.characters import split_lines
 from runner.config.reading.files import Directory
-from runner.config.reading.yaml_text import split_lines
 from runner.model.agent import Agent, Greeting, ModelOpens, Say, Tell, Wait
 from runner.model.route import Route
 from runner.model.template import Template, Templated

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-from runner.call.templates.template import compile_template, constant
+from runner.call.templates.template import compile_template
 from runner.call.tools.url import compiled_url
 from runner.config.openapi.body import BodyReader, RequestBody
 from runner.config.openapi.descriptions import shortened
 from runner.config.openapi.document import DocumentPart, Library, ToldError, UnfitError
 from runner.config.openapi.fixed import FixedArguments
 from runner.config.openapi.parameters import Parameter, declared_parameters, read_parameter
+from runner.config.openapi.request_parts import RequestParts
 from runner.config.openapi.schema import SchemaMaker, complete
 from runner.errors import TemplateError
-from runner.model.template import Template, Templated
-from runner.model.tool import Auth, HttpBinding, ResultSpec, Tool
-from runner.model.values import Json, JsonObject
+from runner.model.template import Template
+from runner.model.tool import Auth, ResultSpec, Tool
+from runner.model.values import JsonObject
 
 METHODS = ("get", "put", "post", "delete", "patch")
 OTHER_METHODS = ("head", "options", "trace")
@@ -28,8 +29,8 @@ _VARIABLE = re.compile(r"\{([^{}]+)\}")
 _BODILESS = ("get",)
 _RIGHT = 'write "server: https://api.maple.example" beside "operations"'
 
-_Refused: TypeAlias = UnfitError | ToldError
-_Found = TypeVar("_Found")
+_Refusal: TypeAlias = UnfitError | ToldError
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,56 +95,55 @@ class _Builder:
 
     def tool(self) -> Tool | None:
         operation = self._operation
-        refused: list[_Refused] = []
-        sent: list[_Sent] = []
+        refusals: list[_Refusal] = []
+        parts: list[RequestParts] = []
 
         def make(maker: SchemaMaker) -> JsonObject:
-            refused.clear()  # from an abandoned attempt
-            sent_part = self._sent(maker, refused)
-            sent[:] = [sent_part]
-            return sent_part.arguments()
+            refusals.clear()  # from an abandoned attempt
+            parts[:] = [self._parts(maker, refusals)]
+            return parts[0].arguments()
 
         parameters = complete(make, self._library, is_3_0=operation.is_3_0)
-        url = self._tried(refused, lambda: self._url(sent[0].parameters))
-        example = self._tried(refused, self._example)
-        for error in refused:
+        url = self._tried(refusals, lambda: self._url(parts[0].parameters))
+        example = self._tried(refusals, self._example)
+        for error in refusals:
             if isinstance(error, UnfitError):
                 self._refuse(error)
         properties = parameters["properties"]
-        known = [*properties, *(parameter.argument for parameter in sent[0].parameters)]
+        known = [*properties, *(parameter.argument for parameter in parts[0].parameters)]
         self._entry.fixed.check(operation.id or operation.address, known, parameters.get("$defs", {}))
-        if refused or url is None:
+        if refusals or url is None:
             return None
         return Tool(
             name=operation.tool_name,
             description=self._description(),
             parameters=parameters,
-            binding=sent[0].binding(operation.method.upper(), url, self._entry.auth),
+            binding=parts[0].binding(operation.method.upper(), url, self._entry.auth),
             result=ResultSpec() if example is None else ResultSpec(example=example.value, has_example=True),
         )
 
-    def _tried(self, refused: list[_Refused], work: Callable[[], _Found]) -> _Found | None:
+    def _tried(self, refusals: list[_Refusal], work: Callable[[], _Result]) -> _Result | None:
         """The result of one step; a refusal is kept, so that the other steps are checked too."""
         try:
             return work()
         except (UnfitError, ToldError) as error:
-            refused.append(error)
+            refusals.append(error)
             return None
 
     # The request's content
 
-    def _sent(self, maker: SchemaMaker, refused: list[_Refused]) -> "_Sent":
+    def _parts(self, maker: SchemaMaker, refusals: list[_Refusal]) -> RequestParts:
         operation, library = self._operation, self._library
         lists = [operation.item.get("parameters"), operation.part.get("parameters")]
-        declared = self._tried(refused, lambda: declared_parameters(library, lists)) or []
+        declared = self._tried(refusals, lambda: declared_parameters(library, lists)) or []
         self._declared = {part.text("name") for part in declared}
         found: list[Parameter] = []
         for part in declared:
-            parameter = self._tried(refused, partial(read_parameter, part, maker, found, self._entry.fixed))
+            parameter = self._tried(refusals, partial(read_parameter, part, maker, found, self._entry.fixed))
             if parameter is not None:
                 found.append(parameter)
-        body = self._tried(refused, lambda: self._body(maker, [parameter.argument for parameter in found]))
-        return _Sent(parameters=tuple(found), body=body)
+        body = self._tried(refusals, lambda: self._body(maker, [parameter.argument for parameter in found]))
+        return RequestParts(parameters=tuple(found), body=body)
 
     def _body(self, maker: SchemaMaker, taken: list[str]) -> RequestBody | None:
         declared = self._operation.part.get("requestBody")
@@ -232,66 +232,15 @@ class _Builder:
             yield example
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sent:
-    """What travels with a request."""
-
-    parameters: tuple[Parameter, ...]
-    body: RequestBody | None
-
-    def arguments(self) -> dict[str, Json]:
-        """The parameters of the tool."""
-        for_model = [parameter for parameter in self.parameters if parameter.fixed is None]
-        properties = {parameter.argument: parameter.schema for parameter in for_model}
-        required = [parameter.argument for parameter in for_model if parameter.is_required]
-        others: Json = False
-        words: JsonObject = {}
-        if self.body is not None:
-            properties |= self.body.arguments
-            required += self.body.required
-            others, words = self.body.others, self.body.words
-        found: dict[str, Json] = {"type": "object", "properties": properties}
-        if required:
-            found["required"] = required
-        return {**found, **words, "additionalProperties": others}
-
-    def binding(self, method: str, url: Template, auth: Auth | None) -> HttpBinding:
-        """The request of the tool."""
-        in_query = [parameter for parameter in self.parameters if parameter.place == "query"]
-        headers: dict[str, Template] = {
-            parameter.name: compile_template(parameter.template)
-            for parameter in self.parameters
-            if parameter.place == "header"
-        }
-        if self.body is not None and self.body.content_type is not None:
-            headers["Content-Type"] = constant(self.body.content_type)
-        return HttpBinding(
-            method=method,
-            url=url,
-            query={parameter.name: _query_value(parameter) for parameter in in_query},
-            styles={parameter.name: parameter.style for parameter in in_query if parameter.style is not None},
-            headers=headers,
-            body=self.body.body if self.body is not None else None,
-            auth=auth,
-        )
-
-
-def _query_value(parameter: Parameter) -> Templated:
-    fixed = parameter.fixed
-    if fixed is not None and fixed.expression is None:
-        return fixed.tree
-    return compile_template(parameter.template)
-
-
 def _server_url(server: DocumentPart) -> str:
     variables = server.get("variables")
 
-    def default(found: re.Match[str]) -> str:
-        variable = variables.get(found[1]) if variables is not None else None
+    def default(match: re.Match[str]) -> str:
+        variable = variables.get(match[1]) if variables is not None else None
         value = variable.value.get("default") if variable is not None else None
         if not isinstance(value, (str, int, float)):
             raise UnfitError(
-                server, f'the server "{server.text("url")}" has no default for "{found[1]}"; {_RIGHT}'
+                server, f'the server "{server.text("url")}" has no default for "{match[1]}"; {_RIGHT}'
             )
         return str(value)
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import yaml
 
+from runner.config.reading.characters import check_characters, split_lines
 from runner.config.reading.yaml_scalar import plain_scalar
 from runner.config.reading.yaml_syntax import SyntaxMistake, explain
-from runner.config.reading.yaml_text import MAX_ALIASED, check_characters, split_lines
+from runner.config.reading.yaml_text import MAX_ALIASED
 from runner.model.values import Json
 
 MAX_DEPTH = 200

@@ -1,40 +1,20 @@
-"""Builds the scenarios of a file: who calls, what happens, and what is expected."""
+"""Builds the scenarios of a file: who calls, when, and what is expected. `steps` builds what happens."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from runner.call.addresses.number import read_number
 from runner.call.browser.sdp import EXAMPLE_OFFER
-from runner.config.building.duration import duration_s
 from runner.config.checking.checked import Checked
 from runner.config.checking.suggest import did_you_mean, one_of
 from runner.config.node import Node
 from runner.config.problem import Problems, Severity
 from runner.config.scenarios.expectations import build_expectation
-from runner.config.scenarios.persons_act import build_persons_act
 from runner.config.scenarios.replies import build_replies, check_replies
 from runner.config.scenarios.scenario_scope import ScenarioScope
+from runner.config.scenarios.steps import build_steps
 from runner.model.call import MOST_SUBJECT, Origin, SipOrigin, Transport, WebRtcOrigin
-from runner.model.scenario import (
-    CALL_ID,
-    Act,
-    CallerHangsUp,
-    CallerInterrupts,
-    CallerSays,
-    HandoffIsRefused,
-    KeysArePressed,
-    ModelCalls,
-    ModelFails,
-    ModelSays,
-    NobodySpeaks,
-    NothingIsHeard,
-    RunnerRestarts,
-    Scenario,
-    SidebandIsLost,
-    Step,
-)
-from runner.model.usage import Usage
+from runner.model.scenario import CALL_ID, Scenario
 from runner.model.values import Instant
 
 NOON = datetime.fromisoformat("2026-01-05T12:00:00+00:00").timestamp()
@@ -93,7 +73,7 @@ class _Builder:
         call_id = node.find("call", "id")
         expect = build_expectation(node, self._scope, problems)
         replies = build_replies(node.get("replies"), problems)
-        steps = tuple(self._steps(node.get("steps")))
+        steps = tuple(build_steps(node.get("steps"), self._scope, problems))
         check_replies(node, self._scope, problems)
         if expect is None and not any(step.expect for step in steps):
             message = (
@@ -214,94 +194,6 @@ class _Builder:
                 self._scope.check_agent(agent, node.key_place(agent), self._problems)
                 counts[agent] = int(number.text)
         return counts
-
-    # Steps
-
-    def _steps(self, node: Node | None) -> Iterator[Step]:
-        for step in node.entries() if node is not None else ():
-            act = self._act(step)
-            if act is not None:
-                yield Step(
-                    act=act,
-                    replies=build_replies(step.get("replies"), self._problems),
-                    usage=_usage(step.get("usage")),
-                    expect=build_expectation(step, self._scope, self._problems),
-                    place=step.place,
-                )
-
-    def _act(self, step: Node) -> Act | None:
-        key, value = next((key, value) for key, value in step.items() if key in _ACTS)
-        calls = step.get("model_calls")
-        if calls is not None:
-            return self._calls(calls, step.get("model_says"))
-        match key:
-            case "caller":
-                return CallerSays(text=value.text)
-            case "model_says":
-                return ModelSays(text=value.text)
-            case "model_fails":
-                return ModelFails(detail=value.text)
-            case "keys":
-                return KeysArePressed(keys=value.text)
-            case "silence" | "sideband_lost" | "nothing_heard":
-                seconds = duration_s(value, self._problems)
-                return _LASTING[key](for_s=seconds) if seconds is not None else None
-            case "interrupts":
-                return self._interruption(value)
-            case "restart":
-                return RunnerRestarts()
-            case "hands_off_refused":
-                return HandoffIsRefused()
-            case "person":
-                return build_persons_act(value, self._scope, self._problems)
-            case _:
-                return CallerHangsUp()
-
-    def _calls(self, node: Node, says: Node | None) -> ModelCalls:
-        """A mapping, or a list of them where one tool is called twice."""
-        calls: list[tuple[str, str]] = []
-        for entry in node.entries() or (node,):
-            for name, given in entry.items():
-                self._scope.check_tool(name, entry.key_place(name), self._problems)
-                calls.append((name, self._scope.arguments(name, given)))
-        return ModelCalls(calls=tuple(calls), says=says.text if says is not None else None)
-
-    def _interruption(self, node: Node) -> CallerInterrupts | None:
-        after, caller = node.get("after"), node.get("caller")
-        after_s = duration_s(after, self._problems) if after is not None else None
-        if after_s is None:
-            return None
-        return CallerInterrupts(after_s=after_s, text=caller.text if caller is not None else "")
-
-
-_LASTING: Mapping[str, Callable[..., Act]] = {
-    "silence": NobodySpeaks,
-    "sideband_lost": SidebandIsLost,
-    "nothing_heard": NothingIsHeard,
-}
-_ACTS = frozenset(
-    {
-        "caller",
-        "interrupts",
-        "model_says",
-        "model_calls",
-        "model_fails",
-        "keys",
-        "silence",
-        "nothing_heard",
-        "sideband_lost",
-        "restart",
-        "hands_off_refused",
-        "person",
-        "caller_hangs_up",
-    }
-)
-
-
-def _usage(node: Node | None) -> Usage:
-    if node is None:
-        return Usage()
-    return replace(Usage(), **{kind: int(tokens.text) for kind, tokens in node.items()})
 
 
 def scenarios_of(files: Sequence[Checked], scope: ScenarioScope, problems: Problems) -> tuple[Scenario, ...]:
