@@ -4,14 +4,16 @@ nobody serves.
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Protocol
 
-from runner.errors import CallLostError, ClockError, LeaseLostError, StoreError
+from runner.errors import CallLostError, ClockError, LeaseLostError, PhoneAgentsError, StoreError
 from runner.model.live_call import CallState, Claim, HeldCall, Lease, Limits, Owner
 from runner.serve.fleet.lease_keeper import LeaseKeeper
+from runner.serve.fleet.unserved_calls import UnservedCalls
 from runner.serve.latch import Latch
 from runner.store.journal.sealed import SealedEntries
 from runner.store.store import Fleet
@@ -45,7 +47,13 @@ class Member:
     """One runner among those that share a store, as its calls see it. Keep `run` running."""
 
     def __init__(
-        self, store: Fleet, keeper: LeaseKeeper, taker: Taker, *, takeover_s: float = TAKEOVER_S
+        self,
+        store: Fleet,
+        keeper: LeaseKeeper,
+        taker: Taker,
+        *,
+        takeover_s: float = TAKEOVER_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.clock_trouble: str | None = None
         """Why calls of other runners are not taken over."""
@@ -54,8 +62,8 @@ class Member:
         self._calls = keeper.calls
         self._taker = taker
         self._takeover_s = takeover_s
-        self._unserved: set[str] = set()
-        """Calls that were taken over and could not be served."""
+        self._clock = clock
+        self._unserved = UnservedCalls()
         self._taken: dict[str, Latch] = {}
         """Calls that were taken over and are not served yet; the latch is set once they are, or cannot be."""
         keeper.on_lost = self.lose
@@ -86,7 +94,7 @@ class Member:
             self.keeper.note(error)
         if claim.ours is not None:
             self._calls.hold(claim.ours, is_confirmed=claim.is_written)
-            self._unserved.discard(call.id)
+            self._unserved.forget(call.id)
         return claim
 
     async def _claim(self, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None) -> Claim:
@@ -192,12 +200,12 @@ class Member:
                     self.put_back(call.id)
                     self._taken.pop(call.id).set()
         # What cannot be served now is not tried again at once.
-        return bool(left_calls) and not self._unserved
+        return bool(left_calls) and not any(call.id in self._unserved for call in left_calls)
 
     def put_back(self, call_id: str) -> None:
         """The call was taken over and cannot be served now: the next runner that looks takes it."""
         self._calls.let_go(call_id)
-        self._unserved.add(call_id)
+        self._unserved.add(call_id, self._clock())
 
     async def _take_from_store(self) -> list[HeldCall]:
         lease = self.keeper.lease
@@ -205,9 +213,9 @@ class Member:
             return []
         try:
             async with self.keeper.order:
-                if self._unserved:
-                    await self._store.hand_over(lease, list(self._unserved))
-                    self._unserved.clear()
+                if due := self._unserved.due(self._clock()):
+                    await self._store.hand_over(lease, due)
+                    self._unserved.handed_on(due)
                 left_calls = await self._store.take_over(lease)
                 for call in left_calls:
                     self._calls.hold(call)
@@ -245,10 +253,16 @@ class Member:
     def _serve(self, call: HeldCall, journal: Sequence[SealedEntries]) -> None:
         try:
             self._taker.take_over(call, journal)
-        except Exception as bug:
-            self._cannot(call, bug)
+        except Exception as error:
+            self._cannot(call, error)
+        else:
+            self._unserved.forget(call.id)
 
     def _cannot(self, call: HeldCall, error: Exception) -> None:
-        bug = None if isinstance(error, StoreError) else error
+        bug = None if isinstance(error, PhoneAgentsError) else error
         log.error("call cannot be taken over", exc_info=bug, extra={"call_id": call.id, "error": str(error)})
-        self.put_back(call.id)
+        self._calls.let_go(call.id)
+        if isinstance(error, StoreError):
+            self._unserved.add(call.id, self._clock())
+        else:
+            self._unserved.add_failed(call.id, self._clock())

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Protocol
 from uuid import uuid4
 
-from runner.errors import StoreError
+from runner.errors import JournalError, StoreError
 from runner.model.call import Ringing
 from runner.model.live_call import HeldCall, Lease, RunnerInfo
 from runner.model.values import Instant
@@ -180,11 +180,10 @@ class FleetService:
         return await self._takeover.journals(calls)
 
     def take_over(self, call: HeldCall, journal: Sequence[SealedEntries]) -> None:
-        """Serve a call that another process has left."""
+        """Serve a call that another process has left. Raises JournalError where nobody here could."""
         left = self._takeover.restore(call, journal)
         if left is None or self._new_call is None:
-            log.error("call cannot be served", extra={"call_id": call.id, "agent": call.agent})
-            return
+            raise JournalError(f'neither its journal nor its agent "{call.agent}" is usable here')
         self._metrics.takeovers.labels(journal="none" if left.journal is None else "replayed").inc()
         writer = None
         if left.journal is not None:

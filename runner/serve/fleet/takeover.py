@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from traceback import extract_tb
 
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.world import World
@@ -18,6 +19,11 @@ from runner.store.journal.sealed import SealedEntries
 from runner.store.store import Journals
 
 log = logging.getLogger("runner.serve.fleet.takeover")
+
+UNKNOWN_CONFIGURATION = (
+    "the configuration that the call began with is not in the store, or cannot be loaded by this version of"
+    " phone-agents"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +75,13 @@ class Takeover:
             key, entries = opened(pieces, self._seal)
             ringing = entries[0].event
             if not isinstance(ringing, Ringing):
-                raise JournalError("the journal does not begin with the ring")
+                raise JournalError("it does not begin with the ring of the call")
             if known is None:
-                raise JournalError("the configuration that the call began with is not known any more")
+                raise JournalError(UNKNOWN_CONFIGURATION)
             lived = [(entry.at, entry.event) for entry in entries[1:] if not isinstance(entry.event, Ringing)]
             machine = CallMachine.replay(ringing, entries[0].at, lived, world)
         except Exception as error:
-            reason = str(error) if isinstance(error, PhoneAgentsError) else f"{type(error).__name__}"
-            log.error("journal is not replayed", extra={"call_id": call.id, "reason": reason})
+            log.error("journal is not replayed", extra={"call_id": call.id, "reason": _reason(error)})
             return self._bare(call, world)
         journal = Continued(key=key, next_seq=entries[-1].seq + 1)
         return LeftCall(machine=machine, ringing=ringing, world=world, journal=journal)
@@ -102,6 +107,15 @@ class Takeover:
         loaded = None if version is None else version.load().configuration
         if loaded is not None:
             self._worlds[configuration] = World.of(loaded, current.secrets.tools)
+
+
+def _reason(error: Exception) -> str:
+    """A sentence about the journal. That of a bug quotes nothing: it may hold what was said."""
+    if isinstance(error, PhoneAgentsError):
+        return str(error)
+    place = extract_tb(error.__traceback__)[-1]
+    where = f"{type(error).__name__} in {place.name}, line {place.lineno}"
+    return f"this version of phone-agents cannot replay it, which is a bug ({where})"
 
 
 def _origin(call: HeldCall) -> Origin:

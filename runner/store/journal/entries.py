@@ -39,10 +39,17 @@ def decode(text: bytes) -> list[Entry]:
     try:
         version, lines = json.loads(text)
         if version != FORMAT:
-            raise JournalError(f"the journal has format {version}, this program reads {FORMAT}")
+            raise JournalError(
+                "it was written by another version of phone-agents"
+                f" (format {version}, this one reads {FORMAT})"
+            )
         return [Entry(seq=seq, at=float(at), event=read(event)) for seq, at, event in lines]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise JournalError(f"the journal cannot be read: {type(error).__name__}: {error}") from None
+        # Its text may quote what was said.
+        raise JournalError(
+            "it holds what this version of phone-agents does not know, so a newer one has written it"
+            f" ({type(error).__name__})"
+        ) from None
 
 
 @cache

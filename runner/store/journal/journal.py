@@ -15,14 +15,20 @@ def opened(pieces: Sequence[SealedEntries], seal: Seal) -> tuple[JournalKey, lis
     Raises JournalError when it cannot be read, or has a gap.
     """
     if not pieces:
-        raise JournalError("nothing of it was written")
+        raise JournalError(_missing(0))
     first, *others = pieces
     if first.first_seq:
-        raise JournalError("entries from 0 on are missing")
+        raise JournalError(_missing(0))
     key, text = seal.open(first.entries, first.call_id)
     entries = decode(text)
     for piece in others:
         if piece.first_seq != len(entries):
-            raise JournalError(f"entries from {len(entries)} on are missing")
+            raise JournalError(_missing(len(entries)))
         entries += decode(key.open(piece.entries, piece.call_id, piece.first_seq))
     return key, entries
+
+
+def _missing(seq: int) -> str:
+    what = f"its entries from {seq} on are" if seq else "its beginning is"
+    why = "the runner was lost before it could write, or the database has lost what was written"
+    return f"{what} missing: {why}"

@@ -28,6 +28,12 @@ _NONCE_HEAD = bytes(_NONCE_BYTES - _COUNT_BYTES)
 _HEAD_BYTES = _ID_BYTES + _SALT_BYTES + _COUNT_BYTES
 _PURPOSE = b"phone-agents journal"
 
+_CHANGED = "it was changed or damaged after it was written"
+_SEALED_OTHERWISE = (
+    "it was sealed with a webhook secret that is not configured any more; keep an old secret in"
+    " provider.webhook_secrets until the calls that began under it are over"
+)
+
 
 class JournalKey:
     """The key of one call's journal."""
@@ -54,7 +60,7 @@ class JournalKey:
                 sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _place(call_id, first_seq)
             )
         except (InvalidTag, ValueError):
-            raise JournalError("the journal was changed after it was written") from None
+            raise JournalError(_CHANGED) from None
 
 
 class Seal:
@@ -83,11 +89,11 @@ class Seal:
         nonce = _nonce(sealed[_ID_BYTES + _SALT_BYTES : _HEAD_BYTES])
         secret = next((secret for secret in self._secrets() if _key_id(secret) == key_id), None)
         if secret is None:
-            raise JournalError("the journal was sealed with a webhook secret that is not configured any more")
+            raise JournalError(_SEALED_OTHERWISE)
         try:
             text = _cipher(secret, salt).decrypt(nonce, sealed[_HEAD_BYTES:], _place(call_id, 0))
         except (InvalidTag, ValueError):
-            raise JournalError("the journal was changed after it was written") from None
+            raise JournalError(_CHANGED) from None
         return JournalKey(text[:_KEY_BYTES]), text[_KEY_BYTES:]
 
 

@@ -149,6 +149,6 @@ class Clock:
 async def joined(*, takeover_s: float = TAKEOVER_S) -> tuple[Member, Shelf, Desk, Clock]:
     shelf, desk, clock = Shelf(), Desk(), Clock()
     keeper = LeaseKeeper(shelf, INFO, lease_s=10.0, clock=clock)
-    member = Member(shelf, keeper, desk, takeover_s=takeover_s)
+    member = Member(shelf, keeper, desk, takeover_s=takeover_s, clock=clock)
     await keeper.join()
     return member, shelf, desk, clock

@@ -208,6 +208,19 @@ async def test_a_call_that_cannot_be_taken_up_costs_none_of_the_others() -> None
     assert shelf.handed_over == [["rtc_1"]]
 
 
+async def test_a_call_that_fails_again_and_again_is_tried_less_and_less() -> None:
+    member, shelf, desk, clock = await joined()
+    began, handed_on_at = clock.now, list[float]()
+    shelf.orphans, desk.fails = [CALL], "rtc_1"
+    for _ in range(80):
+        await member.take_over()
+        if len(shelf.handed_over) > len(handed_on_at):
+            handed_on_at.append(clock.now - began)
+            shelf.orphans = [CALL]  # and nobody else takes it
+        clock.now += 0.5
+    assert handed_on_at == [0.5, 2.0, 4.5, 9.0, 17.5, 34.0]
+
+
 async def test_a_call_that_was_claimed_without_the_store_is_not_lost_when_it_is_answered_first_thing() -> (
     None
 ):

@@ -1,6 +1,7 @@
 """Entries of a journal come back as they were written, whatever the events are made of."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from types import NoneType, UnionType
@@ -104,6 +105,9 @@ def test_false_is_not_taken_for_a_default_of_zero() -> None:
     assert codec(Sample).read({"answer": False}) == Sample(answer=False)
 
 
+UNKNOWN = "it holds what this version of phone-agents does not know, so a newer one has written it"
+
+
 @pytest.mark.parametrize("hint", [int | str, set[int], SipOrigin | int, object])
 def test_a_type_without_a_form_is_a_mistake_of_ours(hint: Any) -> None:
     with pytest.raises(TypeError):
@@ -113,20 +117,20 @@ def test_a_type_without_a_form_is_a_mistake_of_ours(hint: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"[2, []]", "the journal has format 2, this program reads 1"),
+        (b"[2, []]", "it was written by another version of phone-agents (format 2, this one reads 1)"),
         (
             b"[1",
-            "the journal cannot be read: JSONDecodeError: Expecting ',' delimiter: line 1 column 3 (char 2)",
+            f"{UNKNOWN} (JSONDecodeError)",
         ),
-        (b"{}", "the journal cannot be read: ValueError: not enough values to unpack (expected 2, got 0)"),
-        (b'[1, [[0, 1.0, {"is": "NoSuchEvent"}]]]', "the journal cannot be read: KeyError: 'NoSuchEvent'"),
+        (b"{}", f"{UNKNOWN} (ValueError)"),
+        (b'[1, [[0, 1.0, {"is": "NoSuchEvent"}]]]', f"{UNKNOWN} (KeyError)"),
         (
             b'[1, [[0, 1.0, {"is": "KeyPressed", "key": 5}]]]',
-            "the journal cannot be read: TypeError: expected str, got int",
+            f"{UNKNOWN} (TypeError)",
         ),
         (
             b'[1, [[0, 1.0, {"is": "ApiError", "kind": "new"}]]]',
-            "the journal cannot be read: ValueError: 'new' is not a valid ApiErrorKind",
+            f"{UNKNOWN} (ValueError)",
         ),
     ],
 )
@@ -139,5 +143,6 @@ def test_a_journal_that_cannot_be_read_says_why(text: bytes, message: str) -> No
 def test_another_format_is_told_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
     text = encode([])
     monkeypatch.setattr(entries, "FORMAT", 2)
-    with pytest.raises(JournalError, match=r"^the journal has format 1, this program reads 2$"):
+    message = "it was written by another version of phone-agents (format 1, this one reads 2)"
+    with pytest.raises(JournalError, match=f"^{re.escape(message)}$"):
         decode(text)

@@ -12,7 +12,8 @@ from runner.store.journal.sealed import SealedEntries
 
 OLD, NEW = "whsec_b2xk", "whsec_bmV3"
 TEXT = b"The caller said: four one one one."
-CHANGED = "the journal was changed after it was written"
+CHANGED = "it was changed or damaged after it was written"
+LOST = "the runner was lost before it could write, or the database has lost what was written"
 
 
 def sealed_with(*secrets: str) -> Seal:
@@ -45,7 +46,8 @@ def test_a_secret_may_rotate_while_a_call_is_live() -> None:
     with pytest.raises(JournalError) as caught:
         sealed_with(NEW).open(sealed, "rtc_1")
     assert str(caught.value) == (
-        "the journal was sealed with a webhook secret that is not configured any more"
+        "it was sealed with a webhook secret that is not configured any more; keep an old secret in"
+        " provider.webhook_secrets until the calls that began under it are over"
     )
 
 
@@ -108,9 +110,9 @@ def test_a_journal_is_read_from_its_pieces() -> None:
 @pytest.mark.parametrize(
     ("pieces", "reason"),
     [
-        ([], "nothing of it was written"),
-        ([piece(1, "2")], "entries from 0 on are missing"),
-        ([piece(0, "1"), piece(2, "3")], "entries from 1 on are missing"),
+        ([], f"its beginning is missing: {LOST}"),
+        ([piece(1, "2")], f"its beginning is missing: {LOST}"),
+        ([piece(0, "1"), piece(2, "3")], f"its entries from 1 on are missing: {LOST}"),
     ],
 )
 def test_a_journal_with_a_gap_is_not_read(pieces: list[SealedEntries], reason: str) -> None:
