@@ -17,6 +17,7 @@ from types import MappingProxyType
 from runner.config.checking.suggest import did_you_mean, nearest
 from runner.config.node import Node
 from runner.config.problem import Problems
+from runner.config.reading.boundary import Boundary, LeadsOutError
 from runner.errors import CannotRunError
 from runner.model.values import Place
 
@@ -73,7 +74,7 @@ class Directory:
         self._only_unsaved = only_unsaved
         self._is_whole = is_whole
         self._problems = problems
-        self._real = _real(path)
+        self._boundary = Boundary(path)
         self.texts: dict[str, str] = {}
         """The text of each file that was read, by name, so that messages can show its lines."""
 
@@ -99,11 +100,11 @@ class Directory:
                 raise CannotRunError(f'there is no directory "{self._path}"{self._instead()}')
             if not self._path.is_dir():
                 raise CannotRunError(f'"{self._path}" is a file; name the directory that holds it')
-            self._check_is_here()
+            self._boundary.check_is_here()
             entries = self._names(self._path)
         except OSError as error:
             raise CannotRunError(f'cannot read "{self._path}": {_why(error)}') from error
-        yield from self._walk(self._path, entries, (self._real,))
+        yield from self._walk(self._path, entries, (self._boundary.real,))
 
     def _instead(self) -> str:
         """What to do where there is no such directory: `init` writes the usual one."""
@@ -191,14 +192,14 @@ class Directory:
     def _sub_folder(self, path: Path, above: tuple[str, ...]) -> Iterator[SourceFile]:
         place = Place(path.as_posix(), 1, 1)
         try:
-            real = self._resolved(path)
+            real = self._boundary.resolved(path)
             if real in above:
                 self._problems.error(
                     place, "file", "this link leads back to a folder that it is in; remove it"
                 )
                 return
             entries = self._names(path)
-        except _LeadsOutError as error:
+        except LeadsOutError as error:
             self._problems.error(place, "file", f"this link {error}")
             return
         except OSError as error:
@@ -228,9 +229,9 @@ class Directory:
         """The content; None after noting a problem. `missing` is the message for a missing file."""
         try:
             if path.as_posix() in self._unsaved:
-                self._check_inside(path)
+                self._boundary.check(path)
                 return self._unsaved[path.as_posix()]
-            real = self._resolved(path)
+            real = self._boundary.resolved(path)
             if Path(real).is_file():
                 with Path(real).open("rb") as file:
                     content = file.read(MOST_BYTES + 1)
@@ -239,37 +240,13 @@ class Directory:
                 self._problems.error(place, "file", f"{what} is larger than {MOST_BYTES >> 20} MiB")
                 return None
             self._problems.error(place, "file", f"{what} is not a regular file")
-        except _LeadsOutError as error:
+        except LeadsOutError as error:
             self._problems.error(place, "file", f"{what} {error}")
         except (FileNotFoundError, NotADirectoryError):
             self._problems.error(place, "file", missing())
         except (OSError, ValueError) as error:  # ValueError: a null character in the name
             self._problems.error(place, "file", f"cannot read {what}: {_why(error)}")
         return None
-
-    def _resolved(self, path: Path) -> str:
-        """The final target of a path. Raises _LeadsOutError where that is outside, and OSError."""
-        self._check_inside(path)
-        return os.path.realpath(path, strict=True)
-
-    def _check_inside(self, path: Path) -> None:
-        """The same for a path that need not exist."""
-        if not _is_inside(os.path.realpath(path), self._real):
-            raise _LeadsOutError(
-                f'leads out of the directory "{self.name}"; replace the link with what it leads to'
-            )
-
-    def _check_is_here(self) -> None:
-        """Raise CannotRunError if a relative path leads out of the working directory by a link.
-
-        A pull request could replace the directory by one. Whoever means another place names it.
-        """
-        is_elsewhere = self._path.is_absolute() or Path(os.path.normpath(self._path)).parts[:1] == ("..",)
-        if is_elsewhere or _is_inside(self._real, os.path.realpath(os.curdir)):
-            return
-        raise CannotRunError(
-            f'"{self._path}" leads out of the working directory; name what it leads to, "{self._real}"'
-        )
 
     def _missing(self, name: str, node: Node) -> str:
         """The message for a path without a file: one of the same name was meant, or the nearest."""
@@ -289,19 +266,6 @@ class Directory:
             yield from (PurePosixPath(folder, name).as_posix() for name in sorted(names))
 
 
-def _real(path: Path) -> str:
-    """The final target of a path; the path itself where a link in it must not be followed."""
-    try:
-        return os.path.realpath(path)
-    except OSError:
-        return os.path.abspath(path)  # noqa: PTH100 - as above, a text
-
-
-def _is_inside(path: str, folder: str) -> bool:
-    """Whether a path is that of a folder or below it; both without links."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
 def _may_be_folder(path: Path) -> bool:
     """Whether it is a folder, or a link that must not be followed."""
     try:
@@ -310,10 +274,6 @@ def _may_be_folder(path: Path) -> bool:
         return True
     except OSError:
         return False
-
-
-class _LeadsOutError(Exception):
-    """A link takes this path out of the directory. The text continues after the name of the path."""
 
 
 def _why(error: OSError | ValueError) -> str:
