@@ -31,8 +31,8 @@ def add_parties(parser: argparse.ArgumentParser) -> None:
 
 
 def check_parties(caller: str | None, called: str | None, headers: Iterable[str] = ()) -> bool:
-    """Whether the parties make it a call from a browser. Raises UsageError where one of them is a
-    telephone's.
+    """Whether the call comes from a browser. Raises UsageError when it does and one of its parties is a
+    telephone's, or when it has headers.
     """
     parties = [party for party in (caller, called) if party is not None]
     if not any(party.startswith(WEB) for party in parties):
@@ -102,14 +102,14 @@ def time_words(at: datetime) -> str:
     return f"{at:%A} {at.isoformat(timespec='minutes')}"
 
 
-def later_words(finder: "CallFinder", call: "ExampleCall", asked: datetime) -> str | None:
-    """Why a call comes at another time than requested; None when it does not."""
-    if call.at == asked.timestamp():
+def later_words(finder: "CallFinder", call: "ExampleCall", instant: datetime) -> str | None:
+    """Why a call comes at another time than `instant`; None when it does not."""
+    if call.at == instant.timestamp():
         return None
-    then, now = finder.match(call), finder.match(replace(call, at=asked.timestamp()))
+    then, now = finder.match(call), finder.match(replace(call, at=instant.timestamp()))
     who = f'"{now.agent}"' if now.agent else "nobody"
-    at = datetime.fromtimestamp(call.at, asked.tzinfo)
+    at = datetime.fromtimestamp(call.at, instant.tzinfo)
     return (
-        f"at {time_words(asked)} {who} answers such a call, so it comes at {time_words(at)}, "
+        f"at {time_words(instant)} {who} answers such a call, so it comes at {time_words(at)}, "
         f'when "{then.agent}" does'
     )

@@ -27,8 +27,8 @@ async def act(options: argparse.Namespace, settings: Settings, store: Store) -> 
     """Delete calls, and say how many. Raises UsageError, and CannotRunError for a call that is not stored."""
     where = _filter(options, settings)
     if where is None:
-        for asked in options.id:
-            call_id, _ = await find_call(store, asked)
+        for id_end in options.id:
+            call_id, _ = await find_call(store, id_end)
             await store.delete(call_id)
             stdout().line(f'call "{call_id}" is deleted')
         _tell_what_waits(settings)

@@ -1,4 +1,4 @@
-"""`phone-agents calls parked`: lists the jobs after calls that were given up, with the reasons."""
+"""`phone-agents calls parked`: lists the parked jobs after calls, with the reasons."""
 
 import argparse
 import shutil

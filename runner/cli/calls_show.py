@@ -86,26 +86,26 @@ def _show_live(live: FleetCall, form: str, *, has_admin: bool) -> int:
     return OK
 
 
-async def find_call(store: Store, asked: str) -> tuple[str, StoredCall]:
+async def find_call(store: Store, id_end: str) -> tuple[str, StoredCall]:
     """The call with this id, or the only one whose id ends with it. Raises CannotRunError, and for a live
     call CallIsLiveError."""
-    call = await store.read(asked)
+    call = await store.read(id_end)
     if call is not None:
-        return asked, call
-    candidates = await store.find(CallFilter(text=asked), MOST_CANDIDATES)
-    ids = [found.id for found in candidates if found.id.endswith(asked)]
+        return id_end, call
+    candidates = await store.find(CallFilter(text=id_end), MOST_CANDIDATES)
+    ids = [each.id for each in candidates if each.id.endswith(id_end)]
     if len(ids) == 1 and (call := await store.read(ids[0])) is not None:
         return ids[0], call
     if ids:
         listed = ", ".join(f'"{each}"' for each in ids)
-        raise CannotRunError(f'the ids of several calls end with "{asked}": {listed}')
-    live = [each for each in await store.live_calls() if each.call.id.endswith(asked)]
+        raise CannotRunError(f'the ids of several calls end with "{id_end}": {listed}')
+    live = [each for each in await store.live_calls() if each.call.id.endswith(id_end)]
     if len(live) > 1:
         listed = ", ".join(f'"{each.call.id}"' for each in live)
-        raise CannotRunError(f'the ids of several live calls end with "{asked}": {listed}')
+        raise CannotRunError(f'the ids of several live calls end with "{id_end}": {listed}')
     if live:
         raise CallIsLiveError(live[0])
-    raise CannotRunError(f'no call "{asked}" is stored; "phone-agents calls" lists them')
+    raise CannotRunError(f'no call "{id_end}" is stored; "phone-agents calls" lists them')
 
 
 def record_of(call: StoredCall, call_id: str) -> CallRecord:

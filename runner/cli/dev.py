@@ -82,11 +82,11 @@ async def surroundings(
 
 def placeholder_secrets(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
     """A value for each unset variable that holds a secret, except the voice API's key."""
-    found: dict[str, str] = {}
+    secrets: dict[str, str] = {}
     for ref, make in _secrets(settings):
         if ref.env is not None and not environ.get(ref.env):
-            found[ref.env] = make()
-    return found
+            secrets[ref.env] = make()
+    return secrets
 
 
 def _secrets(settings: Settings) -> Iterator[tuple[SecretRef, Callable[[], str]]]:

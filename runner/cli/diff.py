@@ -70,20 +70,20 @@ def _loaded(side: Side, environment: str | None) -> Configuration:
     return loaded.configuration
 
 
-def _summary(compared: Comparison, asked: datetime) -> str:
+def _summary(compared: Comparison, instant: datetime) -> str:
     between = f'between "{compared.old.label}" and "{compared.new.label}"'
     count = compared.count()
     changes = plural(count, "change") if count else "nothing changes"
-    since = f", from {time_words(asked)} on" if compared.difference.calls.has_schedules else ""
+    since = f", from {time_words(instant)} on" if compared.difference.calls.has_schedules else ""
     return f"{changes} for callers {between}{since}"
 
 
-def _document(compared: Comparison, asked: datetime) -> Json:
+def _document(compared: Comparison, instant: datetime) -> Json:
     difference = compared.difference
     return {
         "old": compared.old.label,
         "new": compared.new.label,
-        "at": asked.isoformat(),
+        "at": instant.isoformat(),
         "calls": [
             {
                 "old": _verdict(moved.old),

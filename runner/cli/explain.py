@@ -93,9 +93,11 @@ def _explained(
     options: argparse.Namespace, configuration: Configuration, values: Iterable[Value]
 ) -> _Explained:
     agent = configuration.agents[options.agent]
-    asked = call_time(options.at)
+    instant = call_time(options.at)
     check_parties(options.caller, options.called)
-    finder = CallFinder(configuration, asked.timestamp(), Given(caller=options.caller, called=options.called))
+    finder = CallFinder(
+        configuration, instant.timestamp(), Given(caller=options.caller, called=options.called)
+    )
     example, why = _example(agent, finder, configuration)
     call = example.incoming(configuration.settings.routing)
     answer = _answer(agent, configuration, call)
@@ -110,8 +112,8 @@ def _explained(
         environment=options.environment,
         values=tuple(values),
         call=call,
-        at=datetime.fromtimestamp(example.at, asked.tzinfo),
-        later=later_words(finder, example, asked),
+        at=datetime.fromtimestamp(example.at, instant.tzinfo),
+        later=later_words(finder, example, instant),
         why=why,
         accept=accept,
         problem=problem,
@@ -120,13 +122,14 @@ def _explained(
 
 def _example(agent: Agent, finder: CallFinder, configuration: Configuration) -> tuple[ExampleCall, str]:
     """A call that reaches the agent, if one was found, and why it does or does not."""
-    found = finder.call_for(agent)
-    if found is not None:
-        return found, finder.match(found).why
+    example = finder.call_for(agent)
+    if example is not None:
+        return example, finder.match(example).why
     for handoff in handoffs_to(agent.id, configuration.agents):
-        found = finder.call_for(handoff.agent)
-        if found is not None:
-            return found, f'"{handoff.agent.id}" answers such a call, and hands it over with "{handoff.tool}"'
+        example = finder.call_for(handoff.agent)
+        if example is not None:
+            why = f'"{handoff.agent.id}" answers such a call, and hands it over with "{handoff.tool}"'
+            return example, why
     example = finder.given.call(finder.now)
     return example, f"such a call would not reach the agent: {finder.match(example).why}"
 

@@ -16,7 +16,7 @@ USAGE = 2
 CANNOT = 3
 
 _OF_FILES = frozenset({errno.ENAMETOOLONG, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-"""What a path or a disk can cause in any command; other errors are told where they come from."""
+"""Errors that a path or a disk can cause in any command; others are reported where they occur."""
 
 COMMANDS = {
     "init": "write a working agent, its scenarios and a CI file",
@@ -39,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: nothing to report, 1: problems found, 2: wrong usage, 3: the work could not be done.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    name = next((word for word in given if not word.startswith("-")), None)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    name = next((word for word in words if not word.startswith("-")), None)
     parser = CommandParser(prog="phone-agents", description="Phone agents from YAML.")
     parser.add_argument("--version", action="version", version=f"phone-agents {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             module.configure(subparser)
             subparser.set_defaults(run=module.run)
     try:
-        options = parser.parse_args(given)
+        options = parser.parse_args(words)
     except SystemExit as stopped:
         return int(stopped.code or 0)
     try:

@@ -172,7 +172,7 @@ async def _develop(
     configuration: Configuration, source: DirectorySource, version: ConfigurationVersion, *, watch: bool
 ) -> None:
     """Serve this machine only, with substitutes for what is missing. Raises CannotRunError."""
-    from runner.cli.dev import surroundings  # noqa: PLC0415 - the stand-in is no part of a server
+    from runner.cli.dev import surroundings  # noqa: PLC0415 - the stand-in is not part of a server
 
     async with surroundings(configuration, os.environ) as made:
         source.take_environ(made.environ)
@@ -200,11 +200,11 @@ async def _serve(
     stop, hurry = asyncio.Event(), asyncio.Event()
     _on_signals(stop, hurry)
     if place is not None:
-        _on_end_of_keeper(place.alone, stop)
+        _on_end_of_supervisor(place.alone, stop)
     reloads = Reloads(runner.versions)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloads.ask)
     try:
-        # First, since it may take up thousands of calls that another process has left.
+        # Before the start, which may take over thousands of calls that another process has left.
         event_loop.tame_garbage_collector()
         await runner.start()
         reloads.start(watch=watch)
@@ -228,7 +228,7 @@ def _on_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)
 
-    def told() -> None:
+    def on_signal() -> None:
         if stop.is_set():
             hurry.set()
             for number in signals:
@@ -237,11 +237,11 @@ def _on_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
         stop.set()
 
     for number in signals:
-        loop.add_signal_handler(number, told)
+        loop.add_signal_handler(number, on_signal)
 
 
-def _on_end_of_keeper(alone: int, stop: asyncio.Event) -> None:
-    """A runner whose parent process is gone ends as on SIGTERM."""
+def _on_end_of_supervisor(alone: int, stop: asyncio.Event) -> None:
+    """A runner whose supervisor is gone ends as on SIGTERM."""
     loop = asyncio.get_running_loop()
 
     def ended() -> None:

@@ -184,11 +184,11 @@ class _Prepared:
 
 
 def _prepared(options: argparse.Namespace, configuration: Configuration) -> _Prepared:
-    asked = call_time(options.at)
+    instant = call_time(options.at)
     check_parties(options.caller, options.called, options.header)
     given = Given(caller=options.caller, called=options.called, headers=call_headers(options.header))
-    finder = CallFinder(configuration, asked.timestamp(), given)
-    agent, example, by = _chosen(options.agent, configuration, finder, asked)
+    finder = CallFinder(configuration, instant.timestamp(), given)
+    agent, example, by = _chosen(options.agent, configuration, finder, instant)
     played = agent if by is None else configuration.agents[options.agent]
     met = on_the_web(played) if example.transport is Transport.WEBRTC else played
     tools = [_requested(text, met) for text in options.call]
@@ -208,12 +208,12 @@ def _prepared(options: argparse.Namespace, configuration: Configuration) -> _Pre
         ),
         why=finder.match(example).why,
         found_in=f"the dialled number is in {found_in}" if found_in else "a browser calls",
-        when=later_words(finder, example, asked) or f"the call comes at {time_words(asked)}",
+        when=later_words(finder, example, instant) or f"the call comes at {time_words(instant)}",
     )
 
 
 def _chosen(
-    name: str | None, configuration: Configuration, finder: CallFinder, asked: datetime
+    name: str | None, configuration: Configuration, finder: CallFinder, instant: datetime
 ) -> tuple[Agent, ExampleCall, HandoffTo | None]:
     """Who answers which call, and how it gets from there to the requested agent."""
     agents = configuration.agents
@@ -225,28 +225,28 @@ def _chosen(
         example = finder.given.call(finder.now)
         answering = finder.match(example).agent
         if answering is None:
-            raise _NobodyAnswersError(_why_nobody(finder, asked))
+            raise _NobodyAnswersError(_why_nobody(finder, instant))
         return agents[answering], example, None
     wanted = [agents[name]] if name is not None else list(agents.values())
-    found = [(agent, call) for agent in wanted if (call := finder.call_for(agent)) is not None]
-    if found:
-        return *min(found, key=lambda one: one[1].at), None
+    calls = [(agent, call) for agent in wanted if (call := finder.call_for(agent)) is not None]
+    if calls:
+        return *min(calls, key=lambda one: one[1].at), None
     for handoff in handoffs_to(name, agents) if name is not None else ():
         if (handed := finder.call_for(handoff.agent)) is not None:
             return handoff.agent, handed, handoff
-    raise _NobodyAnswersError(_why_none(name, finder, asked))
+    raise _NobodyAnswersError(_why_none(name, finder, instant))
 
 
-def _why_nobody(finder: CallFinder, asked: datetime) -> str:
+def _why_nobody(finder: CallFinder, instant: datetime) -> str:
     example = finder.given.call(finder.now)
     return (
-        f'nobody answers a call from "{example.caller}" to "{example.called}" at {time_words(asked)}: '
+        f'nobody answers a call from "{example.caller}" to "{example.called}" at {time_words(instant)}: '
         f"{finder.match(example).why}; --agent NAME plays a call that this agent answers, at a time when it "
         "does"
     )
 
 
-def _why_none(name: str | None, finder: CallFinder, asked: datetime) -> str:
+def _why_none(name: str | None, finder: CallFinder, instant: datetime) -> str:
     who = f'"{name}"' if name is not None else "any agent"
     if finder.given == Given():
         return f"no call was found that {who} answers; say which with --from, --to and --header"
@@ -255,7 +255,7 @@ def _why_none(name: str | None, finder: CallFinder, asked: datetime) -> str:
     answered = f'"{match.agent}" answers it' if match.agent else "nobody answers it"
     return (
         f'no call from "{example.caller}" to "{example.called}" was found that {who} answers; '
-        f"at {time_words(asked)} {answered}: {match.why}"
+        f"at {time_words(instant)} {answered}: {match.why}"
     )
 
 

@@ -56,12 +56,12 @@ class _Worker:
     number: int
     name: str
     pid: int
-    says: int
-    """The pipe on which it reports that it is ready; at its end when it is dead."""
+    pipe: int
+    """Where it reports that it is ready; at its end when it is dead."""
     started_at: float
     is_ready: bool = False
-    is_silent: bool = False
-    """Nothing more will be reported."""
+    has_reported: bool = False
+    """Whether nothing more comes through the pipe."""
 
 
 def reserve(host: str, port: int) -> socket.socket:
@@ -108,7 +108,8 @@ class Workers:
         """The name of the last one that died of each number."""
         self._due: dict[int, float] = {}
         """When each number is restarted."""
-        self._told: list[int] = []
+        self._signals: list[int] = []
+        """Those that have come and are not passed on yet."""
         self._is_stopping = False
         self._were_ready = False
         self._code = 0
@@ -128,8 +129,8 @@ class Workers:
             for descriptor in (self._alone, self._alive, woken, wakes):
                 stack.callback(_close, descriptor)
             stack.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wakes, warn_on_full_buffer=False))
-            for told in (*PASSED_ON, signal.SIGCHLD):
-                stack.callback(signal.signal, told, signal.signal(told, self._tell))
+            for each in (*PASSED_ON, signal.SIGCHLD):
+                stack.callback(signal.signal, each, signal.signal(each, self._note_signal))
             for number in range(self._count):
                 self._start(number)
             while self._workers or (self._due and not self._is_stopping):
@@ -139,30 +140,30 @@ class Workers:
                 self._start_again()
         return self._code
 
-    def _tell(self, number: int, _: FrameType | None) -> None:
-        self._told.append(number)
+    def _note_signal(self, number: int, _: FrameType | None) -> None:
+        self._signals.append(number)
 
     def _wait(self, woken: int) -> None:
-        unready = {worker.says: worker for worker in self._workers.values() if not worker.is_silent}
+        unready = {worker.pipe: worker for worker in self._workers.values() if not worker.has_reported}
         longest_s = min((at - time.monotonic() for at in self._due.values()), default=3600.0)
         readable, _, _ = select.select([woken, *unready], [], [], max(longest_s, 0.0))
         for descriptor in readable:
             if descriptor == woken:
                 os.read(woken, 4096)
             else:
-                self._hear(unready[descriptor])
+                self._read_report(unready[descriptor])
         ready = sum(worker.is_ready for worker in self._workers.values())
         if ready == self._count and not self._were_ready:
             self._were_ready = True
             self._on_ready()
 
-    def _hear(self, worker: _Worker) -> None:
-        worker.is_ready = worker.is_ready or os.read(worker.says, 1) == READY
-        worker.is_silent = True
+    def _read_report(self, worker: _Worker) -> None:
+        worker.is_ready = worker.is_ready or os.read(worker.pipe, 1) == READY
+        worker.has_reported = True
 
     def _pass_on(self) -> None:
-        told, self._told = self._told, []
-        for number in told:
+        signals, self._signals = self._signals, []
+        for number in signals:
             if number in STOPS:
                 self._is_stopping = True
             if number in PASSED_ON:
@@ -185,7 +186,7 @@ class Workers:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
         os.close(writable)
         self._workers[pid] = _Worker(
-            number=number, name=name, pid=pid, says=readable, started_at=time.monotonic()
+            number=number, name=name, pid=pid, pipe=readable, started_at=time.monotonic()
         )
 
     def _become(self, number: int, name: str, readable: int, writable: int) -> NoReturn:
@@ -200,7 +201,7 @@ class Workers:
         _close(readable)
         _close(self._alive)
         for worker in self._workers.values():
-            _close(worker.says)
+            _close(worker.pipe)
         place = Place(
             number=number,
             name=name,
@@ -219,9 +220,9 @@ class Workers:
                 self._died(worker, os.waitstatus_to_exitcode(status))
 
     def _died(self, worker: _Worker, code: int) -> None:
-        if not worker.is_silent:
-            self._hear(worker)
-        _close(worker.says)
+        if not worker.has_reported:
+            self._read_report(worker)
+        _close(worker.pipe)
         if self._is_stopping:
             self._code = self._code or _exit_code(code)
             return

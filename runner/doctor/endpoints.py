@@ -51,13 +51,13 @@ def origins(configuration: Configuration) -> dict[str, list[str]]:
 
     The host of a URL is never a template, so it can be read from the text.
     """
-    found: dict[str, list[str]] = {}
+    users_by_origin: dict[str, list[str]] = {}
     for user, url in _urls(configuration):
         parts = urlsplit(url)
-        users = found.setdefault(f"{parts.scheme}://{parts.netloc}", [])
+        users = users_by_origin.setdefault(f"{parts.scheme}://{parts.netloc}", [])
         if user not in users:
             users.append(user)
-    return found
+    return users_by_origin
 
 
 def _urls(configuration: Configuration) -> Iterator[tuple[str, str]]:

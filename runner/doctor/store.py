@@ -25,7 +25,7 @@ SUBJECT = "store"
 
 
 async def examine_store(url: str) -> Finding:
-    """The findings about the store at this URL."""
+    """The finding about the store at this URL."""
     scheme, _, path = url.partition(":")
     match scheme:
         case "sqlite" if path == ":memory:":

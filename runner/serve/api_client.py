@@ -34,7 +34,7 @@ REFUSED = (
 REFUSED_S = 60.0
 """How long a refused key counts as refused without further replies."""
 MOST_UNSETTLED = 1000
-"""How many calls are remembered whose request got no reply."""
+"""Calls that are remembered because a request about them got no reply."""
 
 
 class ApiClient:

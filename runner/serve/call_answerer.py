@@ -29,7 +29,7 @@ class CallAnswerer:
         if not self.is_open():
             return RingResult.CLOSED
         if await self.has_call(ringing.call_id):
-            # Announced again for the process before. As a new call it would count once more for its limits.
+            # The previous process did not reply to its webhook. As a new call it would count twice.
             return RingResult.TAKEN
         call = await self.new_call(ringing)
         self.live_calls.serve(call)

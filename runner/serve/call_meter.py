@@ -83,7 +83,7 @@ class CallMeter:
             handler(self, event, now)
         for action in actions:
             if isinstance(action, Log):
-                self._told(action)
+                self._count_log_entry(action)
         self._count_tools()
 
     def ends(self, record: CallRecord | None, now: Instant) -> None:
@@ -183,7 +183,7 @@ class CallMeter:
 
     # What the machine does
 
-    def _told(self, entry: Log) -> None:
+    def _count_log_entry(self, entry: Log) -> None:
         metrics = self._metrics
         match entry.event:
             case LogEvent.TRANSFER_COMPLETED:

@@ -18,7 +18,7 @@ async def drain(
 ) -> None:
     """Hand the live calls over; if no other runner stays, give them `drain_timeout_s`, or until `hurry`.
 
-    Those that nobody takes then either are ended. The jobs after calls get `after_call_s`, and otherwise
+    Calls that no other runner takes then are ended. The jobs after calls get `after_call_s`; the rest of them
     stay in the store.
     """
     live_calls = service.live_calls

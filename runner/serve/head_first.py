@@ -26,7 +26,7 @@ MOST_INTERIM = 32
 
 
 def read_heads_first(connector: aiohttp.BaseConnector) -> None:
-    """Have the connections of this connector do so. Needs a running event loop."""
+    """Make the connections of this connector read heads first. Needs a running event loop."""
     # aiohttp has no public way to another protocol.
     loop = asyncio.get_running_loop()
     factory = partial(HeadFirst, loop=loop, turns=_Turns(loop))
@@ -34,7 +34,7 @@ def read_heads_first(connector: aiohttp.BaseConnector) -> None:
 
 
 class _Turns:
-    """The connections that have more than a slice to parse. Each has one parsed, one after the other."""
+    """The connections that have more than a slice to parse. They take turns, a slice each."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -52,7 +52,7 @@ class _Turns:
             try:
                 has_more = connection.take_slice()
             except Exception as bug:
-                # What one reply meets keeps none of the others waiting.
+                # A failure in one reply must not hold up the others.
                 log.exception("reply cannot be read")
                 connection.give_up(bug)
             else:
@@ -75,7 +75,7 @@ class HeadFirst(ResponseHandler):
         self._turns = turns
         self._slices: deque[bytes] = deque()
         self._lost: tuple[BaseException | None] | None = None
-        """With which error, if any, the connection was lost that has more to parse."""
+        """Set when the connection was lost before everything was parsed: the error, if there was one."""
         self._interim = 0
         """Since the last final reply."""
 
@@ -86,7 +86,7 @@ class HeadFirst(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a reply."""
-        if not data:  # aiohttp itself wants to go on with what it has.
+        if not data:  # aiohttp itself asks to continue with what it has.
             super().data_received(data)
             return
         if not self._slices and len(data) <= SLICE_BYTES:

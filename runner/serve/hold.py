@@ -29,7 +29,7 @@ class Hold(Protocol):
         """Counts up whenever another runner takes the call; 0 where none can."""
 
     def lost(self) -> None:
-        """Another runner acts for the call under a higher fence: do nothing more for it."""
+        """Another runner acts for the call under a higher fence: drop it."""
 
     @property
     def was_paused(self) -> bool:
@@ -40,10 +40,10 @@ class Hold(Protocol):
 
     @property
     def owner(self) -> Owner | None:
-        """In whose name the call's record is saved."""
+        """The runner and the fence under which the record is saved; None where no other could save it."""
 
     async def release(self, *, was_served: bool) -> None:
-        """Hold the call no more; one that was not served may be claimed again."""
+        """Give up the hold; a call that was not served may be claimed again."""
 
     def append(self, at: Instant, event: Lived) -> None:
         """Write the event soon, so that another process can take the call over. Never waits."""

@@ -36,7 +36,7 @@ from runner.store.store import Jobs
 log = logging.getLogger("runner.serve.jobs")
 
 _LEAST_PAUSE_S = 0.05
-"""Between two look-ups of which the first has found no job to take."""
+"""The least pause after a look-up that found no job to take."""
 
 
 class TextModel(Protocol):
@@ -137,7 +137,7 @@ class JobWorker:
         self.metrics.jobs.labels(state=JobState.PARKED.value).set(backlog.parked)
         if backlog.next_due_at is None:
             return self.timeouts.poll_s
-        # A job may count as due here and be taken by nobody: the clock of the database may be behind ours.
+        # A job may be due by our clock and not yet by the database's, which may be behind ours.
         return min(max(backlog.next_due_at - self.clock(), _LEAST_PAUSE_S), self.timeouts.poll_s)
 
     async def _pause(self, longest_s: float | None) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 
 class Latch:
-    """Of one event loop. Set once, it stays set."""
+    """An event of one event loop. Once set, it stays set."""
 
     __slots__ = ("_waiters", "is_set")
 

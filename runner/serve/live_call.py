@@ -25,7 +25,7 @@ from runner.serve.taking_apart import forget_traces
 
 log = logging.getLogger("runner.serve.live_call")
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 class _OverError(Exception):
@@ -179,7 +179,7 @@ class LiveCall:
 
     @property
     def owner(self) -> Owner | None:
-        """In whose name the record is saved."""
+        """The runner and the fence under which the record is saved."""
         return self._hold.owner
 
     async def release(self) -> None:
@@ -198,7 +198,7 @@ class LiveCall:
                 try:
                     await driver.over.wait()
                     if not self._is_dropped:
-                        # For one that is dropped another runner acts, so no task of it here may go on.
+                        # Another runner acts for a dropped call, so its tasks here stop at once.
                         await self._endings.turn()
                 finally:
                     # Also when a task of the call has failed: no further one is begun.
@@ -234,10 +234,10 @@ class LiveCall:
             await self._api.carry_out(RejectCall(status=UNAVAILABLE_STATUS), self.id)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        # A person's act, or the end of a drain, comes from a task that logs under no call's id, or another's.
+        # A person's act, or the end of a drain, comes from a task that logs no call's id, or another's.
         return self._tasks.create_task(work, context=self._context.copy())
 
 
-async def _aside(machine: CallMachine, make: Callable[[], Made]) -> Made:
-    """What is made of a machine to which nothing happens any more: in a thread where it takes long."""
+async def _aside(machine: CallMachine, make: Callable[[], Result]) -> Result:
+    """The result of `make`, which reads a machine after its last event; in a thread if that takes long."""
     return await asyncio.to_thread(make) if machine.takes_long else make()

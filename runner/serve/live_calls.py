@@ -49,7 +49,7 @@ class Call(Protocol):
 
     @property
     def owner(self) -> Owner | None:
-        """In whose name the record is saved; None where nobody else could have the call."""
+        """The runner and the fence under which the record is saved; None where no other could save it."""
 
     async def release(self) -> None:
         """Nothing more happens to the call here: its record is saved, or there is none."""

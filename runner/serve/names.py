@@ -72,7 +72,7 @@ class Names(AbstractResolver):
     async def connect(self, host: str, port: int) -> socket.socket:
         """A connected socket, to the first address of the host that answers in time. Raises OSError."""
         first, *others = await self.resolve(host, port)
-        # Nearly always it answers before the others are tried, so that there is no race to hold.
+        # Nearly always it answers before the others would be tried, and no race is needed.
         if not others:
             return await _connected(first)
         with suppress(OSError):  # TimeoutError is one
@@ -80,8 +80,8 @@ class Names(AbstractResolver):
                 return await _connected(first)
         return await aiohappyeyeballs.start_connection(
             [
-                (found["family"], socket.SOCK_STREAM, found["proto"], "", (found["host"], found["port"]))
-                for found in (*others, first)
+                (each["family"], socket.SOCK_STREAM, each["proto"], "", (each["host"], each["port"]))
+                for each in (*others, first)
             ],
             happy_eyeballs_delay=SECOND_FAMILY_S,
         )
@@ -98,24 +98,24 @@ class Names(AbstractResolver):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[list[ResolveResult]] = loop.create_future()
 
-        def tell(found: list[ResolveResult] | BaseException) -> None:
+        def settle(result: list[ResolveResult] | BaseException) -> None:
             if answer.done():
                 return
-            if isinstance(found, BaseException):
-                answer.set_exception(found)
+            if isinstance(result, BaseException):
+                answer.set_exception(result)
             else:
-                answer.set_result(found)
+                answer.set_result(result)
 
         def ask() -> None:
-            found: list[ResolveResult] | BaseException
+            result: list[ResolveResult] | BaseException
             try:
                 # As aiohttp asks: no IPv6 addresses on a machine without one itself.
                 kinds = {"family": family, "type": socket.SOCK_STREAM, "flags": socket.AI_ADDRCONFIG}
-                found = _read(host, self._look_up(host, port, **kinds))
+                result = _read(host, self._look_up(host, port, **kinds))
             except Exception as error:
-                found = error
+                result = error
             try:
-                loop.call_soon_threadsafe(tell, found)
+                loop.call_soon_threadsafe(settle, result)
             except RuntimeError:
                 return  # The loop is closed: nobody waits any more.
 
@@ -135,8 +135,9 @@ class Names(AbstractResolver):
 
 
 async def _connected(address: ResolveResult) -> socket.socket:
-    """A socket that is connected to an address, without the lookup of uvloop's `sock_connect`: in a thread,
-    even of a number."""
+    """A socket that is connected to an address, without the thread in which uvloop's `sock_connect` looks up
+    even a number.
+    """
     loop = asyncio.get_running_loop()
     connection = socket.socket(address["family"], socket.SOCK_STREAM, address["proto"])
     try:
@@ -162,9 +163,10 @@ async def _writable(loop: asyncio.AbstractEventLoop, connection: socket.socket) 
         loop.remove_writer(connection)
 
 
-def _read(host: str, found: list[Any]) -> list[ResolveResult]:
+def _read(host: str, entries: list[Any]) -> list[ResolveResult]:
+    """The addresses in what `getaddrinfo` returns. Raises OSError when there are none."""
     addresses = []
-    for family, _, proto, _, address in found:
+    for family, _, proto, _, address in entries:
         ip, port = address[0], address[1]
         if family == socket.AF_INET6 and len(address) > 3 and address[3]:
             # A link-local address is useless without its scope.

@@ -109,23 +109,23 @@ class TokenSender:
         ways = (ClientAuth.BASIC, ClientAuth.BODY)
         for way in reversed(ways) if client in self._by_body else ways:
             reply = await self._sender.send(token_request(grant, way, self._timeouts.token_s))
-            found = read_token(reply, self._clock())
-            _tell(grant, way, reply, found)
-            if isinstance(found, Token):
+            result = read_token(reply, self._clock())
+            _log(grant, way, reply, result)
+            if isinstance(result, Token):
                 (self._by_body.add if way is ClientAuth.BODY else self._by_body.discard)(client)
-                return found
-            if not found.asks_otherwise:
+                return result
+            if not result.asks_otherwise:
                 break
-        return found
+        return result
 
 
-def _tell(grant: Grant, way: ClientAuth, reply: HttpReply, found: Token | NoToken) -> None:
+def _log(grant: Grant, way: ClientAuth, reply: HttpReply, result: Token | NoToken) -> None:
     extra = {
         "host": urlsplit(grant.token_url).hostname,
         "client_auth": way.value,
         "took_s": round(reply.took_s, 3),
     }
-    if isinstance(found, Token):
+    if isinstance(result, Token):
         log.info("token was obtained", extra=extra)
     else:
-        log.warning("token could not be obtained", extra={**extra, "detail": found.reply.detail})
+        log.warning("token could not be obtained", extra={**extra, "detail": result.reply.detail})

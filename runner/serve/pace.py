@@ -5,17 +5,17 @@ from collections import deque
 
 
 class Pace:
-    """Of one event loop."""
+    """Lets tasks of one event loop pass in turn."""
 
     def __init__(self, most: int) -> None:
-        """`most`: so many pass in one turn of the loop."""
+        """`most` tasks pass in one turn of the loop."""
         self._most = most
         self._left = most
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._is_counting = False
 
     async def turn(self) -> None:
-        """Go on at once where few do, and otherwise in turn."""
+        """Pass at once while there is room in this turn of the loop, otherwise in a later one."""
         if not self._is_counting:
             self._is_counting = True
             asyncio.get_running_loop().call_soon(self._next_turn)

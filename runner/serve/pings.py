@@ -1,4 +1,4 @@
-"""Says when each of thousands of sockets is to ping its peer, with one timer for all of them."""
+"""Tells each of thousands of sockets when to ping its peer, with one timer for all of them."""
 
 import asyncio
 from collections import deque
@@ -10,7 +10,7 @@ EARLY_S = 0.001
 
 
 class Pings:
-    """Sockets are pinged in the order in which they come, since all wait for the same time.
+    """Calls the sockets back in the order in which they came, since all wait equally long.
 
     A timer of its own takes each socket 0.6 KiB.
     """
@@ -21,9 +21,9 @@ class Pings:
         self._timer: asyncio.TimerHandle | None = None
 
     def expect(self, ping: Callable[[], None]) -> None:
-        """Call this once, when the time has passed; a socket that has ended meanwhile does nothing then."""
+        """Call `ping` once, after `every_s`; a socket that was closed meanwhile does nothing then."""
         loop = asyncio.get_running_loop()
-        # What a socket logs names its own call.
+        # Lines that the socket logs name its own call.
         self._waiting.append((loop.time() + self._every_s, copy_context(), ping))
         if self._timer is None:
             self._timer = loop.call_later(self._every_s, self._ping)

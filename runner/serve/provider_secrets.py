@@ -7,9 +7,8 @@ from runner.serve.secrets import FoundSecrets
 
 
 def check_webhook_secrets(configuration: Configuration, secrets: FoundSecrets) -> None:
-    """No secret means no start: whoever knew our address could have us accept calls.
-
-    Raises CannotRunError.
+    """Raise CannotRunError unless every webhook can be verified: else whoever knows our address could have us
+    accept calls.
     """
     references = configuration.settings.provider.webhook_secrets
     if not references:
@@ -23,7 +22,7 @@ def check_webhook_secrets(configuration: Configuration, secrets: FoundSecrets) -
 
 
 def check_api_key(configuration: Configuration, secrets: FoundSecrets) -> None:
-    """A key that no header can hold would have every call ring unanswered. Raises CannotRunError."""
+    """Raise CannotRunError for a key that no header can hold: every call would ring unanswered."""
     key = secrets.api_key()
     if not (key.isascii() and key.isprintable()) or " " in key:
         reference = configuration.settings.provider.api_key

@@ -37,9 +37,9 @@ class RingOutcome:
         took_s = asyncio.get_running_loop().time() - self._began_at
         self.settle(machine.reception.result)
         call_log.rang(machine, machine.reception.result, took_s)
-        if (found := machine.reception.looked_up) is not None:
-            result = "answered" if found.fault is None else "default"
-            self._metrics.lookup_seconds.labels(result=result).observe(found.took_s)
+        if (lookup := machine.reception.looked_up) is not None:
+            result = "answered" if lookup.fault is None else "default"
+            self._metrics.lookup_seconds.labels(result=result).observe(lookup.took_s)
         if self.is_answered:
             self._metrics.accept_seconds.observe(took_s)
 

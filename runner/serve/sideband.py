@@ -31,8 +31,8 @@ NOT_FOUND = (
 
 
 KEPT_AGAIN_S = 600.0
-"""After a sideband could not be opened on a connection that had carried a request."""
-OURS = {"User-Agent": "phone-agents"}
+"""How long every sideband gets a connection of its own, after one could not be opened on a kept one."""
+HEADERS = {"User-Agent": "phone-agents"}
 OVER = "the call is over: the API does not know it any more"
 
 
@@ -153,7 +153,7 @@ class Sidebands:
             return await self._connect(path)
         try:
             async with asyncio.timeout(self._timeouts.sideband_upgrade_s):
-                return await upgrade(kept, uri, {**headers, **OURS}, self._timeouts, self._pings)
+                return await upgrade(kept, uri, {**headers, **HEADERS}, self._timeouts, self._pings)
         except (OSError, WebSocketException) as failed:  # TimeoutError is an OSError
             if isinstance(failed, InvalidStatus) and failed.response.status_code == 404:
                 raise  # as it may be on any connection
@@ -168,7 +168,7 @@ class Sidebands:
         url, headers = self._client.sideband(path)
         return await open_socket(
             url,
-            {**headers, **OURS},
+            {**headers, **HEADERS},
             names=self._names,
             tls=self._tls,
             timeouts=self._timeouts,

@@ -14,7 +14,7 @@ from runner.call.machine.machine import CallMachine
 _PARTS = ("runner.call.machine.", "runner.call.records.")
 """Modules whose objects belong to one machine; objects of `runner.model` are shared."""
 _MANY = 100
-"""No machine has so many parts of one kind: what is more are items of a conversation, which hold no part."""
+"""No machine has so many parts of one kind: a longer collection holds items of a conversation."""
 
 
 def take_apart(machine: CallMachine) -> None:

@@ -113,15 +113,15 @@ class DirectorySource:
         return before != self._seen
 
     def _fingerprint(self) -> list[tuple[Path, int, int]]:
-        found = []
+        files = []
         walked = os.walk(self._directory)  # which passes over a folder that vanishes meanwhile
         for path in sorted(Path(folder, name) for folder, *names in walked for name in chain(*names)):
             try:
                 status = path.stat()
             except OSError:
                 continue  # It vanished between the two looks; the next one shows what is there instead.
-            found.append((path, status.st_mtime_ns, status.st_size))
-        return found
+            files.append((path, status.st_mtime_ns, status.st_size))
+        return files
 
 
 class Versions:

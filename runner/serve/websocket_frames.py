@@ -17,7 +17,7 @@ _ENDS = 0x80
 
 @dataclass(frozen=True, slots=True)
 class ForProtocol:
-    """A whole frame that is no message by itself; or bytes that no server may send, and all that follow."""
+    """A whole frame that is not a message by itself, or bytes that no server may send and all that follow."""
 
     data: bytes
 
@@ -32,7 +32,7 @@ class FrameCutter:
     __slots__ = ("_is_in_parts", "_is_lost", "_most_bytes", "_unread", "_wanted")
 
     def __init__(self, most_bytes: int) -> None:
-        """A larger frame is not waited for: the protocol refuses it."""
+        """A frame of more than `most_bytes` is left to the protocol, which refuses it."""
         self._most_bytes = most_bytes
         self._unread: bytearray | None = None
         self._wanted = 0

@@ -112,7 +112,7 @@ class MadeUpAdmin:
         declared, raw = document().operations[operation], await request.read()
         arguments = (request.match_info, list(request.query.items()), request.headers)
         self._fits(operation, lambda: declared.arguments(*arguments))
-        self._fits(operation, lambda: declared.given(raw))
+        self._fits(operation, lambda: declared.read_body(raw))
         return dict(json.loads(raw)) if raw else {}
 
     def app(self) -> web.Application:

@@ -17,7 +17,7 @@ UNSEEN = {
         "serve.admin.calls.AGAIN_S",
         "serve.admin.calls.HEARTBEAT_S",
         "serve.admin.fleet_feed.LOOK_S",
-        "serve.admin.fleet_feed.RUNNERS_S",
+        "serve.admin.other_runners.RUNNERS_S",
         "serve.admin.followed.LOOK_S",
         "serve.admin.followed.SETTLE_S",
         "serve.admin.streams.AGAIN_S",
@@ -84,7 +84,7 @@ UNSEEN = {
     ),
     "what is forgotten costs one more question, look-up, handshake or line": (
         "serve.admin.access.MOST_ADDRESSES",
-        "serve.admin.fleet_feed.MOST_GONE",
+        "serve.admin.call_rows.MOST_GONE",
         "serve.admin.followed.MOST_ENDS",
         "serve.api_client.MOST_UNSETTLED",
         "serve.fleet.unserved_calls.MOST",

@@ -24,7 +24,7 @@ COOKIE = "__Host-phone-agents"
 SESSION_S = 12 * 3600.0
 MOST_FAILURES = 10
 MOST_BEHIND_PROXY = 100
-"""Of all together whom one proxy brings: it is the proxy that says who they are."""
+"""Of all clients behind one proxy together: only the proxy says which of them it was."""
 FAILURES_WITHIN_S = 60.0
 MOST_ADDRESSES = 10_000
 """Addresses whose failed attempts are remembered; beyond that the oldest are forgotten."""
@@ -74,14 +74,14 @@ class Source:
 
 
 class FailedAttempts:
-    """Counts wrong tokens by the address that they come from."""
+    """Counts invalid tokens by the address that sends them."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._at: OrderedDict[str, deque[Instant]] = OrderedDict()
 
     def note(self, address: str, now: Instant) -> None:
-        """Count a wrong token from this address."""
+        """Count an invalid token from this address."""
         key = counted_as(address)
         times = self._at.setdefault(key, deque(maxlen=self._most))
         times.append(now)
@@ -113,7 +113,10 @@ class Access:
     # Origin of a request
 
     def check_host(self, host: str | None) -> None:
-        """A page of another site whose name leads to us (DNS rebinding) still sends its own name."""
+        """Raise AdminProblem unless `host` is one of our names, or an address.
+
+        A page of another site whose name leads to us (DNS rebinding) still sends its own name.
+        """
         if not self._is_ours(host):
             raise AdminProblem(
                 421,
@@ -123,7 +126,7 @@ class Access:
             )
 
     def check_origin(self, method: str, headers: Mapping[str, str], *, by_browser: bool) -> None:
-        """A request with credentials that a browser adds by itself must come from our own pages.
+        """Raise AdminProblem where a browser adds the credentials by itself and the page is not ours.
 
         SameSite does not distinguish two ports of one host. `by_browser`: the request holds nothing that
         proves an intention, as an Authorization header does.
@@ -173,8 +176,10 @@ class Access:
             return Identity(by=DEV, may=May.STEER)
         raise _no_token("send a token as Authorization: Bearer …, or sign in at /console/")
 
-    def by_token(self, given: str, source: Source, now: Instant) -> Identity:
-        """The holder of this token. Raises AdminProblem, also for a right one after too many wrong ones."""
+    def by_token(self, value: str, source: Source, now: Instant) -> Identity:
+        """The holder of the token with this value. Raises AdminProblem, also for a valid one after too many
+        invalid ones.
+        """
         wait_s = self._failures.wait_s(source.address, now)
         if source.proxy is not None:
             wait_s = max(wait_s, self._failures_behind.wait_s(source.proxy, now))
@@ -185,7 +190,7 @@ class Access:
                 "too many failed attempts from this address; wait a minute",
                 headers={"Retry-After": str(int(wait_s) + 1)},
             )
-        digest = hashlib.sha256(given.encode("utf-8", "surrogateescape")).digest()
+        digest = hashlib.sha256(value.encode("utf-8", "surrogateescape")).digest()
         identity = None
         # All of them are compared, so that the time reveals nothing.
         for name, token in self._tokens().items():

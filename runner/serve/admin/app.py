@@ -39,10 +39,10 @@ _WATCHING = frozenset({"GET", "HEAD"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class AdminRequest:
     """A request that was admitted and fits the document."""
 
-    request: web.Request
+    http: web.Request
     identity: Identity
     arguments: Mapping[str, Json]
     """The parameters by name."""
@@ -53,15 +53,15 @@ class Asked:
     @property
     def cookie(self) -> str | None:
         """The console session, if there is one."""
-        return self.request.cookies.get(COOKIE)
+        return self.http.cookies.get(COOKIE)
 
     @property
     def is_forwarded(self) -> bool:
         """Whether another runner has forwarded it."""
-        return FORWARDED in self.request.headers
+        return FORWARDED in self.http.headers
 
 
-Answer = Callable[[Asked], Awaitable[web.StreamResponse]]
+AdminHandler = Callable[[AdminRequest], Awaitable[web.StreamResponse]]
 
 
 class AdminApp:
@@ -70,7 +70,7 @@ class AdminApp:
     def __init__(
         self,
         access: Access,
-        handlers: Mapping[str, Answer],
+        handlers: Mapping[str, AdminHandler],
         metrics: Metrics,
         *,
         clock: Callable[[], Instant] = time.time,
@@ -79,7 +79,7 @@ class AdminApp:
         self._metrics = metrics
         self._clock = clock
         self._pages = Pages()
-        self._handlers: dict[str, Answer] = {
+        self._handlers: dict[str, AdminHandler] = {
             "openapi": _openapi,
             "signIn": self._sign_in,
             "signOut": self._sign_out,
@@ -139,7 +139,7 @@ class AdminApp:
             detail = f"the body is longer than {MOST_BODY_BYTES} bytes"
             return AdminProblem(413, "too-large", detail).response()
 
-    def _answering(self, operation: Operation, answer: Answer) -> Handler:
+    def _answering(self, operation: Operation, answer: AdminHandler) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             headers = request.headers
             # A page of another site can have a browser send the cookie, but no Authorization header.
@@ -154,20 +154,20 @@ class AdminApp:
             if is_act and not is_of_type and (raw or COOKIE in request.cookies):
                 raise AdminProblem(415, "media-type", "send Content-Type: application/json")
             arguments = operation.arguments(request.match_info, list(request.query.items()), request.headers)
-            body = operation.given(raw)
+            body = operation.read_body(raw)
             return await answer(
-                Asked(request=request, identity=identity, arguments=arguments, body=body, raw=raw)
+                AdminRequest(http=request, identity=identity, arguments=arguments, body=body, raw=raw)
             )
 
         return handle
 
     # Console sessions
 
-    async def _sign_in(self, asked: Asked) -> web.StreamResponse:
+    async def _sign_in(self, request: AdminRequest) -> web.StreamResponse:
         now = self._clock()
-        source = _source(asked.request)
+        source = _source(request.http)
         try:
-            identity = self._access.by_token(asked.body["token"], source, now)
+            identity = self._access.by_token(request.body["token"], source, now)
         except AdminProblem as problem:
             if problem.status == 401:
                 log.warning("console sign-in failed", extra={"address": source.address})
@@ -180,13 +180,13 @@ class AdminApp:
         )
         return response
 
-    async def _sign_out(self, asked: Asked) -> web.StreamResponse:
+    async def _sign_out(self, request: AdminRequest) -> web.StreamResponse:
         response = web.Response(status=204)
         response.del_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Strict")
         return response
 
-    async def _session(self, asked: Asked) -> web.StreamResponse:
-        return web.json_response(_session(asked.identity))
+    async def _session(self, request: AdminRequest) -> web.StreamResponse:
+        return web.json_response(_session(request.identity))
 
     # Without a token
 
@@ -204,7 +204,7 @@ def _source(request: web.Request) -> Source:
     return Source.of(request.remote or "", request.headers.get("X-Forwarded-For", ""))
 
 
-async def _openapi(_: Asked) -> web.StreamResponse:
+async def _openapi(_: AdminRequest) -> web.StreamResponse:
     return web.Response(text=document().text, content_type="application/json")
 
 

@@ -12,7 +12,7 @@ from runner.model.event import Steered
 from runner.model.steering import DeedResult, act_of
 from runner.model.values import Instant, Json
 from runner.serve.admin.access import Access
-from runner.serve.admin.app import Answer, Asked
+from runner.serve.admin.app import AdminHandler, AdminRequest
 from runner.serve.admin.followed import FollowedCalls
 from runner.serve.admin.peers import Owner, PeerError, Peers, Reply, as_json, passed_on
 from runner.serve.admin.problem import CONTENT_TYPE, AdminProblem, not_found
@@ -55,25 +55,25 @@ class CallRequests:
     clock: Callable[[], Instant]
     _open_streams: int = field(default=0, init=False)
 
-    def handlers(self) -> dict[str, Answer]:
+    def handlers(self) -> dict[str, AdminHandler]:
         """Handlers by the ids of the document's operations."""
         acts = {operation: self._act(what) for operation, what in ACTS.items()}
         return {"listCalls": self.list, "readCall": self.read, "followEvents": self.follow, **acts}
 
-    async def list(self, asked: Asked) -> web.StreamResponse:
+    async def list(self, request: AdminRequest) -> web.StreamResponse:
         """The live calls of the fleet."""
-        agent, text = asked.arguments.get("agent"), asked.arguments.get("q")
+        agent, text = request.arguments.get("agent"), request.arguments.get("q")
         rows = [row for row in self.followed.rows().values() if _fits(row, agent, text)]
         total, missing = len(rows), []
-        if not asked.is_forwarded:
+        if not request.is_forwarded:
             others = await self.peers.others()
-            asking = (self._rows_of(each.address, asked) for each in others)
-            for each, found in zip(others, await asyncio.gather(*asking), strict=True):
-                if found is None:
+            asking = (self._rows_of(each.address, request) for each in others)
+            for each, reply in zip(others, await asyncio.gather(*asking), strict=True):
+                if reply is None:
                     missing.append(each.id)
                 else:
-                    rows += found["calls"]
-                    total += found["total"]
+                    rows += reply["calls"]
+                    total += reply["total"]
         # A call that has just moved may be reported by both.
         unique = {row["id"]: row for row in rows}
         oldest_first = sorted(unique.values(), key=lambda row: (row["created_at"], row["id"]))
@@ -81,30 +81,30 @@ class CallRequests:
             {
                 "now": self.clock(),
                 "total": total - (len(rows) - len(unique)),
-                "calls": oldest_first[: asked.arguments["limit"]],
+                "calls": oldest_first[: request.arguments["limit"]],
                 "missing": missing,
             }
         )
 
-    async def read(self, asked: Asked) -> web.StreamResponse:
+    async def read(self, request: AdminRequest) -> web.StreamResponse:
         """One live call."""
-        call_id = str(asked.arguments["id"])
+        call_id = str(request.arguments["id"])
         call = self.followed.call(call_id)
         if call is not None:
             return web.json_response(self.followed.view(call).whole(self.clock()))
-        owner = await self._owner(call_id, asked)
-        return _relayed(await self._ask(owner, asked, "GET", ("admin", "calls", call_id)))
+        owner = await self._owner(call_id, request)
+        return _relayed(await self._ask(owner, request, "GET", ("admin", "calls", call_id)))
 
-    async def follow(self, asked: Asked) -> web.StreamResponse:
+    async def follow(self, request: AdminRequest) -> web.StreamResponse:
         """The events of all calls, or of one."""
-        request, call_id = asked.request, asked.arguments.get("call")
+        http, call_id = request.http, request.arguments.get("call")
         reader = Reader(
-            identity=asked.identity,
-            headers=self._passed_on(asked, "Content-Type", "Last-Event-ID"),
-            is_forwarded=asked.is_forwarded,
-            last_event_id=asked.arguments.get("Last-Event-ID"),
-            is_there=lambda: request.transport is not None and not request.transport.is_closing(),
-            may_still=lambda: self.access.may_still(request.headers, asked.cookie, self.clock()),
+            identity=request.identity,
+            headers=self._passed_on(request, "Content-Type", "Last-Event-ID"),
+            is_forwarded=request.is_forwarded,
+            last_event_id=request.arguments.get("Last-Event-ID"),
+            is_there=lambda: http.transport is not None and not http.transport.is_closing(),
+            may_still=lambda: self.access.may_still(http.headers, request.cookie, self.clock()),
         )
         if call_id is not None:
             await self.streams.find(call_id, reader)
@@ -117,7 +117,7 @@ class CallRequests:
             )
         self._open_streams += 1
         try:
-            async with sse_response(request, ping_interval=HEARTBEAT_S, sep="\n") as response:
+            async with sse_response(http, ping_interval=HEARTBEAT_S, sep="\n") as response:
                 send = _Sender(response)
                 try:
                     if call_id is None:
@@ -131,35 +131,35 @@ class CallRequests:
         finally:
             self._open_streams -= 1
 
-    def _act(self, what: str) -> Answer:
-        async def act(asked: Asked) -> web.StreamResponse:
-            deed_id = str(asked.arguments.get("Idempotency-Key") or uuid4().hex)
-            return await self._steer(what, deed_id, asked)
+    def _act(self, what: str) -> AdminHandler:
+        async def act(request: AdminRequest) -> web.StreamResponse:
+            deed_id = str(request.arguments.get("Idempotency-Key") or uuid4().hex)
+            return await self._steer(what, deed_id, request)
 
         return act
 
-    async def _steer(self, what: str, deed_id: str, asked: Asked) -> web.StreamResponse:
+    async def _steer(self, what: str, deed_id: str, request: AdminRequest) -> web.StreamResponse:
         """Carry out the act here, or forward it to the runner that serves the call.
 
         Between two runners it is retried: its id keeps it a single act.
         """
-        call_id = str(asked.arguments["id"])
+        call_id = str(request.arguments["id"])
         until = asyncio.get_running_loop().time() + BETWEEN_S
         while True:
             if self.followed.call(call_id) is not None:
-                answer = await self._steer_here(what, deed_id, call_id, asked)
+                answer = await self._steer_here(what, deed_id, call_id, request)
                 if answer is not None:
                     return answer
             try:
-                owner = await self._owner(call_id, asked)
-                headers = {**self._passed_on(asked), "Idempotency-Key": deed_id}
+                owner = await self._owner(call_id, request)
+                headers = {**self._passed_on(request), "Idempotency-Key": deed_id}
                 reply = await self.peers.ask(
-                    owner.address, "POST", ("admin", "calls", call_id, what), headers, body=asked.raw
+                    owner.address, "POST", ("admin", "calls", call_id, what), headers, body=request.raw
                 )
             except PeerError as error:
                 problem = _away(error)
             except AdminProblem as error:
-                if asked.is_forwarded or error.status != 502:
+                if request.is_forwarded or error.status != 502:
                     raise
                 problem = error
             else:
@@ -172,9 +172,9 @@ class CallRequests:
             await asyncio.sleep(AGAIN_S)
 
     async def _steer_here(
-        self, what: str, deed_id: str, call_id: str, asked: Asked
+        self, what: str, deed_id: str, call_id: str, request: AdminRequest
     ) -> web.StreamResponse | None:
-        steered = Steered(id=deed_id, by=asked.identity.by, act=act_of(what, asked.body))
+        steered = Steered(id=deed_id, by=request.identity.by, act=act_of(what, request.body))
         deed = await self.live_calls.steer(call_id, steered)
         call = self.live_calls.find(call_id)
         if deed is None:
@@ -189,8 +189,8 @@ class CallRequests:
 
     # Other runners
 
-    async def _owner(self, call_id: str, asked: Asked) -> Owner:
-        if not asked.is_forwarded:
+    async def _owner(self, call_id: str, request: AdminRequest) -> Owner:
+        if not request.is_forwarded:
             owner = await self.peers.owner(call_id)
             if owner is not None:
                 return owner
@@ -198,26 +198,26 @@ class CallRequests:
                 raise AdminProblem(502, "runner-away", "the call is between two runners; try again")
         raise not_found(f'there is no live call "{call_id}"')
 
-    async def _ask(self, owner: Owner, asked: Asked, method: str, path: tuple[str, ...]) -> Reply:
+    async def _ask(self, owner: Owner, request: AdminRequest, method: str, path: tuple[str, ...]) -> Reply:
         try:
-            return await self.peers.ask(owner.address, method, path, self._passed_on(asked))
+            return await self.peers.ask(owner.address, method, path, self._passed_on(request))
         except PeerError as error:
             raise _away(error) from None
 
-    async def _rows_of(self, address: str | None, asked: Asked) -> dict[str, Json] | None:
+    async def _rows_of(self, address: str | None, request: AdminRequest) -> dict[str, Json] | None:
         if address is None:
             return None
-        query = {name: str(value) for name, value in asked.arguments.items()}
+        query = {name: str(value) for name, value in request.arguments.items()}
         try:
             reply = await self.peers.ask(
-                address, "GET", ("admin", "calls"), self._passed_on(asked), query=query
+                address, "GET", ("admin", "calls"), self._passed_on(request), query=query
             )
             return as_json(reply) if reply.status == 200 else None
         except PeerError:
             return None
 
-    def _passed_on(self, asked: Asked, *without: str) -> dict[str, str]:
-        headers = passed_on(asked.request.headers, asked.cookie, self.followed.runner)
+    def _passed_on(self, request: AdminRequest, *without: str) -> dict[str, str]:
+        headers = passed_on(request.http.headers, request.cookie, self.followed.runner)
         return {name: value for name, value in headers.items() if name not in without}
 
 

@@ -88,37 +88,37 @@ class Operation:
             elif names.count(name) > 1:
                 mistakes.append(Mistake(where="query", at=name, message=f'"{name}" is given twice'))
         sources: Mapping[str, Mapping[str, str]] = {"path": path, "query": dict(query), "header": headers}
-        found: dict[str, Json] = {}
+        values: dict[str, Json] = {}
         for parameter in self.parameters:
             text = sources[parameter.where].get(parameter.name)
             try:
                 if text is not None:
-                    found[parameter.name] = parameter.read(text)
+                    values[parameter.name] = parameter.read(text)
                 elif parameter.is_required:
                     message = f'"{parameter.name}" is missing'
                     raise InvalidRequestError(
                         [Mistake(where=parameter.where, at=parameter.name, message=message)]
                     )
                 elif "default" in parameter.schema.root:
-                    found[parameter.name] = parameter.schema.root["default"]
+                    values[parameter.name] = parameter.schema.root["default"]
             except InvalidRequestError as error:
                 mistakes += error.mistakes
         if mistakes:
             raise InvalidRequestError(mistakes[:MOST_ERRORS])
-        return found
+        return values
 
-    def given(self, body: bytes) -> dict[str, Json]:
+    def read_body(self, raw: bytes) -> dict[str, Json]:
         """The body as an object; `{}` where none is sent and none is required. Raises InvalidRequestError."""
         if self.body is None:
-            if body:
+            if raw:
                 raise _body_mistake("", "this request takes no body")
             return {}
-        if not body.strip() and not self.needs_body:
+        if not raw.strip() and not self.needs_body:
             return {}
         try:
-            value = read_json(body)
+            value = read_json(raw)
         except ValueError as error:
-            reason = str(error) if body.strip() else "there is none"
+            reason = str(error) if raw.strip() else "there is none"
             raise _body_mistake("", f"the body is not JSON: {reason}") from None
         misfits = _misfits(self.body, value)
         if misfits:

@@ -12,7 +12,7 @@ from aiohttp import web
 from runner.call.records.day import Day
 from runner.model.stored_call import CallFilter, StoredCall
 from runner.model.values import Instant, Json, JsonObject
-from runner.serve.admin.app import Answer, Asked
+from runner.serve.admin.app import AdminHandler, AdminRequest
 from runner.serve.admin.problem import AdminProblem, not_found
 from runner.serve.admin.records import (
     DEFAULT_DAY_S,
@@ -52,7 +52,7 @@ class RecordRequests:
     clock: Callable[[], Instant]
     scenario_of: ScenarioOf | None = None
 
-    def handlers(self) -> Mapping[str, Answer]:
+    def handlers(self) -> Mapping[str, AdminHandler]:
         """Handlers by the ids of the document's operations."""
         return {
             "listRecords": self.list,
@@ -62,19 +62,19 @@ class RecordRequests:
             "reload": self.reload,
         }
 
-    async def list(self, asked: Asked) -> web.StreamResponse:
+    async def list(self, request: AdminRequest) -> web.StreamResponse:
         """A page of calls, the newest first."""
-        where = filter_of(asked.arguments, self.clock())
-        most = int(asked.arguments["limit"])
+        where = filter_of(request.arguments, self.clock())
+        most = int(request.arguments["limit"])
         # One more than is shown tells whether there is another page.
         records = await self.records.find(where, most + 1)
         calls = records[:most]
         after = cursor_after(calls[-1]) if len(records) > most else None
         headers = {}
         if after is not None:
-            url = asked.request.rel_url.update_query(cursor=after)
+            url = request.http.rel_url.update_query(cursor=after)
             headers["Link"] = f'<{url}>; rel="next"'
-        match format_of(asked.arguments, asked.request.headers.get("Accept", "")):
+        match format_of(request.arguments, request.http.headers.get("Accept", "")):
             case "csv":
                 text, name = as_csv(calls), "csv"
             case "ndjson":
@@ -99,13 +99,13 @@ class RecordRequests:
         headers["Content-Disposition"] = f'attachment; filename="calls.{name}"'
         return web.Response(text=text, content_type=FORMATS[name], charset="utf-8", headers=headers)
 
-    async def read(self, asked: Asked) -> web.StreamResponse:
+    async def read(self, request: AdminRequest) -> web.StreamResponse:
         """One call that is over."""
-        return web.json_response(as_json(await self._call(asked)))
+        return web.json_response(as_json(await self._call(request)))
 
-    async def scenario(self, asked: Asked) -> web.StreamResponse:
+    async def scenario(self, request: AdminRequest) -> web.StreamResponse:
         """A call as a test."""
-        call = await self._call(asked)
+        call = await self._call(request)
         if self.scenario_of is None:
             raise AdminProblem(409, "refused", "this process cannot write scenarios")
         try:
@@ -115,11 +115,11 @@ class RecordRequests:
         headers = {"Content-Disposition": 'attachment; filename="call.test.yaml"'}
         return web.Response(text=text, content_type="application/yaml", charset="utf-8", headers=headers)
 
-    async def day(self, asked: Asked) -> web.StreamResponse:
+    async def day(self, request: AdminRequest) -> web.StreamResponse:
         """The calls of a window, summed up."""
-        window = Window.of(asked.arguments, self.clock(), default_s=DEFAULT_DAY_S, longest_s=LONGEST_DAY_S)
+        window = Window.of(request.arguments, self.clock(), default_s=DEFAULT_DAY_S, longest_s=LONGEST_DAY_S)
         day = Day(window.since, window.until)
-        where = CallFilter(agent=asked.arguments.get("agent"), since=window.since, until=window.until)
+        where = CallFilter(agent=request.arguments.get("agent"), since=window.since, until=window.until)
         added = 0
         while added < MOST_IN_A_DAY:
             texts = await self.records.texts(where, DAY_PAGE)
@@ -130,9 +130,9 @@ class RecordRequests:
             where = replace(where, before=last)
         return web.json_response(day.as_json(is_whole=False))
 
-    async def reload(self, asked: Asked) -> web.StreamResponse:
+    async def reload(self, request: AdminRequest) -> web.StreamResponse:
         """Load the configuration again."""
-        log.info("configuration reload was requested", extra={"by": asked.identity.by})
+        log.info("configuration reload was requested", extra={"by": request.identity.by})
         try:
             version = await self.versions.reload()
         except ReloadError as error:
@@ -144,8 +144,8 @@ class RecordRequests:
             ) from None
         return web.json_response({"hash": version.source.hash, "agents": len(version.configuration.agents)})
 
-    async def _call(self, asked: Asked) -> StoredCall:
-        call_id = str(asked.arguments["id"])
+    async def _call(self, request: AdminRequest) -> StoredCall:
+        call_id = str(request.arguments["id"])
         call = await self.records.read(call_id)
         if call is None:
             raise not_found(f'there is no record of a call "{call_id}"')

@@ -12,7 +12,8 @@ from runner.errors import StoreError
 from runner.model.stored_call import StoredCall
 from runner.model.values import Instant, JsonObject
 from runner.serve.admin.access import Identity
-from runner.serve.admin.fleet_feed import Changes, FleetFeed
+from runner.serve.admin.call_rows import Changes
+from runner.serve.admin.fleet_feed import FleetFeed
 from runner.serve.admin.followed import FollowedCalls
 from runner.serve.admin.peers import PeerError, Peers
 from runner.serve.admin.problem import not_found
@@ -84,17 +85,17 @@ class Streams:
     async def all_calls(self, reader: Reader, send: Send) -> None:
         """Send the calls of the fleet until the reader leaves."""
         async with self._following(reader) as feed:
-            place = feed.place(reader.last_event_id)
+            place = feed.calls.place(reader.last_event_id)
             if place is None:
                 await feed.wait_for_others()
             patience = _Patience(reader)
             while True:
                 feed.look()
-                changes = feed.after(place) if place is not None else None
+                changes = feed.calls.after(place) if place is not None else None
                 if place is not None and changes is not None:
                     place = await self._tell(changes, feed, place, send)
                 else:
-                    place = feed.last
+                    place = feed.calls.last
                     snapshot = {
                         "now": self.clock(),
                         "by": reader.identity.by,
@@ -102,9 +103,9 @@ class Streams:
                         "agents": self.agents(),
                         "runners": feed.runners,
                         "missing": feed.missing,
-                        "calls": feed.rows(),
+                        "calls": feed.calls.all(),
                     }
-                    await send("snapshot", json.dumps(snapshot), feed.event_id(place))
+                    await send("snapshot", json.dumps(snapshot), feed.calls.event_id(place))
                 await asyncio.sleep(TICK_S)
                 patience.check()
                 await feed.look_for_runners()
@@ -120,7 +121,7 @@ class Streams:
         events += [("gone", end) for end in changes.gone]
         for n, (name, data) in enumerate(events, 1):
             at = changes.upto if n == len(events) else place
-            await send(name, json.dumps(data), feed.event_id(at))
+            await send(name, json.dumps(data), feed.calls.event_id(at))
         return changes.upto
 
     @asynccontextmanager

@@ -62,23 +62,23 @@ class Admission:
         check_origin(request, self._settings.origins)
         now = self._clock()
         self._count(self._by_address, address_of(request), now, "address")
-        asked = request.query.get("agent")
+        name = request.query.get("agent")
         if self._is_dev and is_on_loopback(request):
             agents = self._agents()
-            if asked and agents and asked not in agents:
-                message = f'there is no agent "{asked[:64]}"{or_there_is(asked, agents)}'
+            if name and agents and name not in agents:
+                message = f'there is no agent "{name[:64]}"{or_there_is(name, agents)}'
                 raise RefusedError(404, "no_agent", message)
             token = BrowserToken(
                 subject=request.query.get("sub") or "dev",
                 id=randomness.token_hex(8),
-                agents=(asked,) if asked else tuple(agents),
+                agents=(name,) if name else tuple(agents),
                 expires_at=now + 60,
             )
         else:
             token = self._token(bearer(request), now)
             # Counted once the token is verified: a forged one must not use up somebody's calls.
             self._count(self._by_subject, token.subject, now, "caller")
-        return token, _chosen(token, asked)
+        return token, _agent_of(token, name)
 
     def use(self, token: BrowserToken) -> None:
         """The token begins its call now. Raises RefusedError if it has begun one."""
@@ -151,7 +151,8 @@ class Admission:
 def call_id_of(token: BrowserToken) -> str:
     """The id of the one call that a token may begin.
 
-    Of the token alone: runners that get it at once claim the same call, and each knows whose a call is.
+    Derived from the token alone: runners that get it at the same time claim the same call, and each can tell
+    whose a call is.
     """
     return "web_" + blake2b(f"{token.subject}\0{token.id}".encode(), digest_size=16).hexdigest()
 
@@ -195,12 +196,13 @@ async def _body(request: web.Request, what: str) -> bytes:
     return body
 
 
-def _chosen(token: BrowserToken, asked: str | None) -> str:
-    if asked is None and len(token.agents) == 1:
+def _agent_of(token: BrowserToken, name: str | None) -> str:
+    """The agent of this name, or the only one that the token allows. Raises RefusedError."""
+    if name is None and len(token.agents) == 1:
         return token.agents[0]
-    if asked is None:
+    if name is None:
         message = "several agents may be called; say which, such as POST /calls?agent=NAME"
         raise RefusedError(400, "which_agent", message)
-    if asked not in token.agents:
-        raise RefusedError(403, "agent_not_allowed", f'the token does not allow the agent "{asked[:64]}"')
-    return asked
+    if name not in token.agents:
+        raise RefusedError(403, "agent_not_allowed", f'the token does not allow the agent "{name[:64]}"')
+    return name

@@ -41,7 +41,7 @@ class LivePages:
         self._is_dev = is_dev
         self._served: dict[str, BrowserWatch] = {}
         self._followers: dict[str, list[Follower]] = {}
-        """By call, who gets its watch whenever this process takes it up, however soon it is over again."""
+        """By call, who gets its watch whenever this process takes it over, however soon it is over again."""
         self._live_calls: LiveCalls[LiveCall] | None = None
         self._peers: PeerRunners | None = None
 

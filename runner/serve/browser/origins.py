@@ -25,7 +25,7 @@ def check_origin(request: web.Request, origins: tuple[str, ...]) -> str:
 
 
 def shared_with(request: web.Request, origins: tuple[str, ...]) -> Mapping[str, str]:
-    """Fetch, 3.2: which page may read the reply. Tokens travel in a header, never in cookies."""
+    """Headers that let a page read the reply (Fetch, 3.2). Tokens travel in a header, never in cookies."""
     origin = request.headers.get("Origin", "")
     allowed = {"Access-Control-Allow-Origin": origin} if origin in origins else {}
     return {**allowed, "Vary": "Origin", "Access-Control-Expose-Headers": "Location, Retry-After"}

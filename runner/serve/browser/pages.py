@@ -36,12 +36,12 @@ def page_routes(agents: Callable[[], Collection[str]], *, is_dev: bool) -> list[
     page = _handler("talk.html", PAGE_HEADERS)
 
     async def talk(request: web.Request) -> web.StreamResponse:
-        asked, known = request.match_info["agent"], agents()
-        if not known or asked in known:
+        name, known = request.match_info["agent"], agents()
+        if not known or name in known:
             return await page(request)
         # Strangers are not told which other agents there are.
-        hint = or_there_is(asked, known) if is_dev else ""
-        text = f'there is no agent "{asked[:64]}"{hint}\n'
+        hint = or_there_is(name, known) if is_dev else ""
+        text = f'there is no agent "{name[:64]}"{hint}\n'
         return web.Response(status=404, text=text, headers=HEADERS)
 
     return [

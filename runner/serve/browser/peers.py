@@ -57,14 +57,14 @@ class PeerRunners:
         """The runner of a call that this process does not serve; None when it is over. Raises
         RefusedError."""
         try:
-            found = await self._store.live_call(call_id)
+            call = await self._store.live_call(call_id)
         except StoreError:
             detail = "nobody can say now who serves the call; try again in a while"
             raise RefusedError(503, "call_unreachable", detail, RETRY_AFTER) from None
-        if found is None:
+        if call is None:
             return None
         # Ours: it was taken over and is about to be served, or is over and its record about to be saved.
-        return Owner(address=None if found.runner == self._runner else found.page_address)
+        return Owner(address=None if call.runner == self._runner else call.page_address)
 
     async def tell(self, address: str, path: str, token: str) -> bool:
         """Forward a page's report to another runner; returns whether that one serves the call."""

@@ -38,7 +38,7 @@ class BrowserWatch:
 
     def begins(self, machine: CallMachine, now: Instant) -> None:
         self._machine = machine
-        self._tell()
+        self._note_change()
 
     def handled(self, event: CallEvent, actions: Sequence[Action], now: Instant) -> None:
         match event:
@@ -50,14 +50,14 @@ class BrowserWatch:
                 self._speaking = None
             case _:
                 pass
-        self._tell()
+        self._note_change()
 
     def ends(self, record: CallRecord | None, now: Instant) -> None:
         self._record, self._is_over, self._speaking = record, True, None
         self.is_moved = record is None
         self._machine = None
         self._on_end()
-        self._tell()
+        self._note_change()
 
     async def states(self, quiet_s: float) -> AsyncGenerator[JsonObject | None]:
         """The call's state now, and again whenever it has changed, until it ends or moves to another runner.
@@ -82,7 +82,7 @@ class BrowserWatch:
                     continue
             await asyncio.sleep(PAUSE_S)
 
-    def _tell(self) -> None:
+    def _note_change(self) -> None:
         self._changes += 1
         self._changed.set()
 

@@ -106,7 +106,7 @@ class FleetService:
         self.keeper.info = replace(self.keeper.info, page_address=address)
 
     async def start(self, new_call: NewCall) -> None:
-        """Join the runners, and take up at once the calls that a process before us has left.
+        """Join the runners, and take over at once the calls that a process before us has left.
 
         Raises CannotRunError and StoreError.
         """

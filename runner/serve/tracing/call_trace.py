@@ -22,7 +22,7 @@ FAILED_TOOLS = frozenset({"error", "refused", "unfinished", "not_completed"})
 UNANSWERED = frozenset({RingResult.FAILED, RingResult.UNAVAILABLE})
 
 
-_TOLD = (TakenOver, SidebandOpened, CallGone, Unreachable, Replied)
+_TRACED = (TakenOver, SidebandOpened, CallGone, Unreachable, Replied)
 """Events that are traced whatever the machine does about them."""
 
 
@@ -47,19 +47,19 @@ class CallTrace:
         self._agent: _Open | None = None
         self._takeover: _Open | None = None
         self._lookup: _Open | None = None
-        self._lookup_is_told = False
+        self._lookup_is_traced = False
         self._attempts: dict[str, list[Moment]] = {}
-        self._tools_told = 0
+        self._tools_traced = 0
 
     def begins(self, machine: CallMachine, now: Instant) -> None:
         self._machine = machine
         self._began_at = machine.call.created_at
-        self._tools_told = len(machine.tools_ended)
-        self._lookup_is_told = machine.reception.looked_up is not None
+        self._tools_traced = len(machine.tools_ended)
+        self._lookup_is_traced = machine.reception.looked_up is not None
 
     def handled(self, event: CallEvent, actions: Sequence[Action], now: Instant) -> None:
         machine = self._machine
-        if machine is None or not (actions or isinstance(event, _TOLD)):
+        if machine is None or not (actions or isinstance(event, _TRACED)):
             return
         if self._agents.note(machine):
             self._end_agent(now)
@@ -76,14 +76,14 @@ class CallTrace:
         for action in actions:
             if isinstance(action, SendRequest) and action.call_id == machine.call.id and self._lookup is None:
                 self._lookup = _Open("lookup", span_id(machine.call.id, machine.call.id), now)
-        self._tell_lookup(machine, now)
-        self._tell_tools(machine)
+        self._trace_lookup(machine, now)
+        self._trace_tools(machine)
 
     def ends(self, record: CallRecord | None, now: Instant) -> None:
         machine = self._machine
         if machine is None:
             return
-        self._tell_tools(machine)
+        self._trace_tools(machine)
         self._end_takeover(None, now)
         self._end_agent(now)
         result = machine.reception.result
@@ -120,18 +120,19 @@ class CallTrace:
 
     def _note_attempt(self, replied: Replied, now: Instant) -> None:
         reply = replied.reply
-        told: dict[str, Attribute] = {"phone_agents.attempt": replied.attempt}
+        attributes: dict[str, Attribute] = {"phone_agents.attempt": replied.attempt}
         if reply.status is not None:
-            told["http.response.status_code"] = reply.status
+            attributes["http.response.status_code"] = reply.status
         if reply.failure is not None:
-            told["error.type"] = reply.failure.value
-        self._attempts.setdefault(replied.call_id, []).append(Moment(name="attempt", at=now, attributes=told))
+            attributes["error.type"] = reply.failure.value
+        attempt = Moment(name="attempt", at=now, attributes=attributes)
+        self._attempts.setdefault(replied.call_id, []).append(attempt)
 
-    def _tell_lookup(self, machine: CallMachine, now: Instant) -> None:
+    def _trace_lookup(self, machine: CallMachine, now: Instant) -> None:
         lookup = machine.reception.looked_up
-        if self._lookup is None or lookup is None or self._lookup_is_told:
+        if self._lookup is None or lookup is None or self._lookup_is_traced:
             return
-        self._lookup_is_told = True
+        self._lookup_is_traced = True
         self._close(
             self._lookup,
             now,
@@ -142,9 +143,9 @@ class CallTrace:
             error=None if lookup.fault is None else "default_used",
         )
 
-    def _tell_tools(self, machine: CallMachine) -> None:
+    def _trace_tools(self, machine: CallMachine) -> None:
         ended = machine.tools_ended
-        for use in ended[self._tools_told :]:
+        for use in ended[self._tools_traced :]:
             declared = self._agents.that_declares(use.name) is not None
             opened = _Open(
                 f"execute_tool {use.name if declared else UNKNOWN_TOOL}",
@@ -158,7 +159,7 @@ class CallTrace:
                 moments=tuple(self._attempts.pop(use.call_id, ())),
                 error=use.status if use.status in FAILED_TOOLS else None,
             )
-        self._tools_told = len(ended)
+        self._tools_traced = len(ended)
 
     # Spans
 

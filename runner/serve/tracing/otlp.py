@@ -43,7 +43,7 @@ class OtlpExporter:
     def __init__(self) -> None:
         """OpenTelemetry's environment variables say where spans go."""
         library = logging.getLogger("opentelemetry")
-        library.handlers, library.propagate = [_Told()], False
+        library.handlers, library.propagate = [_LibraryLog()], False
         default = {SERVICE_NAME: "phone-agents", SERVICE_VERSION: __version__}
         self._resource = Resource(default).merge(OTELResourceDetector().detect())
         # Only its sampler is used, which it takes from the environment.
@@ -97,7 +97,7 @@ class OtlpExporter:
                 await sent.wait()
 
 
-class _Told(logging.Handler):
+class _LibraryLog(logging.Handler):
     """Turns complaints of OpenTelemetry's library into events of our own log."""
 
     def emit(self, record: logging.LogRecord) -> None:

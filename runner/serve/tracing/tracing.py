@@ -56,10 +56,10 @@ class _TracedSender:
     async def send(self, request: HttpRequest) -> HttpReply:
         """See `Sender`. An endpoint that follows our decision would otherwise record a trace without a
         root."""
-        headers = tuple((name, self._told(name, value)) for name, value in request.headers)
+        headers = tuple((name, self._header(name, value)) for name, value in request.headers)
         return await self._sender.send(replace(request, headers=headers))
 
-    def _told(self, name: str, value: str) -> str:
+    def _header(self, name: str, value: str) -> str:
         if name.lower() != "traceparent":
             return value
         span, _, _ = value.rpartition("-")
