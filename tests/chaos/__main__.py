@@ -20,9 +20,6 @@ FAULTS = ("kill", "kill_at_work", "cut", "cut_at_reply", "duplicate", "reload")
 PATIENCE_S = 75.0
 """Longer than the database is away, for which a booking waits."""
 FLEET_FAULTS = (*FAULTS, "deploy", "pause", "outage", "cut_off")
-VOID_S = 3.0
-"""A round does not count whose stand-in for the API stood still for so long: runners give a sideband up that
-does not open within six seconds."""
 
 
 def main() -> int:
@@ -75,16 +72,16 @@ async def _rounds(options: argparse.Namespace, server: PostgresqlServer | None) 
         )
         result = await play(plan)
         rounds += 1
-        is_void = result.late_s > VOID_S
-        if is_void:
+        if result.is_void:
             void += 1
         else:
             calls += result.calls
             losses += len(result.losses)
             faults += result.faults
+        verdict = ", so it is void" if result.is_void else ""
         print(
             f"round {rounds}, seed {plan.seed}: {result.calls} calls, {len(result.losses)} losses; "
-            f"this process was late by at most {result.late_s:.1f} s{', so it is void' if is_void else ''}",
+            f"this process was late by at most {result.late_s:.1f} s{verdict}",
             flush=True,
         )
         for loss in result.losses:

@@ -1,11 +1,23 @@
 """Nothing is lost while runners are killed, paused and deployed; and the checker finds what is planted."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.chaos.world import Plan, play
+from tests.chaos.world import Plan, Round, play
 from tests.store.postgresql.server import PostgresqlServer
 
 pytestmark = pytest.mark.chaos
+
+
+async def played(plan: Plan, server: PostgresqlServer | None = None) -> Round:
+    """The first round that counts, of this plan's seed or one of the next."""
+    for seed in range(plan.seed, plan.seed + 5):
+        store = plan.store if server is None else server.new_database()
+        result = await play(replace(plan, seed=seed, store=store))
+        if not result.is_void:
+            break
+    return result
 
 
 async def test_one_runner_on_sqlite_loses_nothing() -> None:
@@ -17,7 +29,7 @@ async def test_one_runner_on_sqlite_loses_nothing() -> None:
         lasts_s=12.0,
         faults=("kill", "cut", "duplicate", "reload"),
     )
-    result = await play(plan)
+    result = await played(plan)
     assert result.losses == []
     assert result.faults["kill"] > 0
 
@@ -31,12 +43,12 @@ async def test_several_runners_on_postgresql_lose_nothing(postgresql: Postgresql
         lasts_s=12.0,
         faults=("kill", "deploy", "cut", "duplicate", "reload"),
     )
-    result = await play(plan)
+    result = await played(plan, postgresql)
     assert result.losses == []
     assert result.faults["kill"] + result.faults["deploy"] > 0
 
 
-SEEDS = (3, 4, 5)
+SEEDS = range(3, 9)
 """What a seed does depends on how fast the machine is: a bug that one does not show, another does."""
 
 

@@ -36,6 +36,9 @@ PACE = 0.2
 """Real seconds for each second of a call."""
 PATIENCE_S = 30.0
 """Of a caller, in seconds of a call; then the caller speaks again, whether a tool has its output or not."""
+VOID_S = 3.0
+"""A round does not count whose stand-in for the API stood still for so long: runners give a sideband up that
+does not open within six seconds."""
 START_S = 120.0
 """For a process to start on a machine that has no time for it."""
 SETTLE_S = 120.0
@@ -64,6 +67,11 @@ class Round:
     losses: list[str] = field(default_factory=list)
     late_s: float = 0.0
     """By how much the loop of this process was late at the most: a starved machine is told from a bug."""
+
+    @property
+    def is_void(self) -> bool:
+        """Whether the machine had no time for the harness itself."""
+        return self.late_s > VOID_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

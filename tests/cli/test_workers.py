@@ -11,6 +11,7 @@ import pytest
 
 from runner.cli.workers import reserve
 from runner.errors import CannotRunError
+from tests.patience import PATIENCE_S
 
 SCRIPT = """
 import fcntl, os, select, signal, sys, tempfile
@@ -101,7 +102,7 @@ def test_a_runner_that_dies_is_started_again_and_all_end_together() -> None:
         workers.said("hangs up 0", "hangs up 1")
         workers.process.send_signal(signal.SIGTERM)
         workers.said("ends with 0")
-        assert workers.process.wait(10) == 0
+        assert workers.process.wait(PATIENCE_S) == 0
         assert workers.process.stderr is not None
         assert "worker has died" in workers.process.stderr.read()
 

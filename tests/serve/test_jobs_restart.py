@@ -52,6 +52,16 @@ egress: {{private_networks: allow}}
 """
 
 
+PATIENT = """\
+import sys
+from runner.cli.main import main
+from runner.serve.timeouts import Timeouts
+Timeouts.__init__.__kwdefaults__["after_call_s"] = 1000.0
+sys.exit(main())
+"""
+"""A program as it is, except that at its end it waits for jobs for much longer than a test may take."""
+
+
 class Receiver:
     """Takes deliveries while it is `open`; before that it lets them wait for an answer."""
 
@@ -87,10 +97,12 @@ class Receiver:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+async def running(
+    program: tuple[str, ...] = ("-m", "runner"),
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """A real process, and where its webhooks arrive."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "runner", "run", "agents"),
+        *(sys.executable, *program, "run", "agents"),
         env={**os.environ, **KEYS},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -221,7 +233,8 @@ async def test_receivers_that_hang_do_not_delay_one_that_is_well_after_a_restart
     async with StandIn() as api, well.served() as url, first.served() as a, second.served() as b:
         write_configuration(tmp_path, api, url)
         agent = tmp_path / "agents" / "front-desk.yaml"
-        hanging = "".join(f'  - {{http: {{url: "{each}"}}}}\n' for each in [a, b] * (share + 2))
+        # Whoever waited for one of these would wait for longer than this test.
+        hanging = "".join(f'  - {{http: {{url: "{each}", timeout: 60s}}}}\n' for each in [a, b] * (share + 2))
         agent.write_text(agent.read_text().replace("on_end:\n", f"on_end:\n{hanging}"))
         async with running() as (process, webhooks):
             await one_call(api, webhooks)
@@ -232,7 +245,7 @@ async def test_receivers_that_hang_do_not_delay_one_that_is_well_after_a_restart
         assert len(open_jobs()) == 2 * (share + 2) + 1
         well.open.set()
         async with next_process(200):
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(PATIENCE_S / 2):
                 await asyncio.gather(*(each.until(share * 2) for each in (first, second)), well.until(2))
         assert len(first.got) == len(second.got) == share * 2
     assert len({headers["webhook-id"] for headers, _ in well.got}) == 1
@@ -261,14 +274,14 @@ async def test_a_hurried_end_leaves_it_for_the_next_process(
     receiver = Receiver()
     async with StandIn() as api, receiver.served() as url:
         write_configuration(tmp_path, api, url)
-        async with running() as (process, webhooks):
+        async with running(("-c", PATIENT)) as (process, webhooks):
             await one_call(api, webhooks)
             async with asyncio.timeout(PATIENCE_S):
                 await receiver.came.wait()
             process.terminate()
             await draining(webhooks)
             process.terminate()
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(PATIENCE_S):
                 assert await process.wait() == 0
         assert open_jobs() == [("delivery", "open")]
         receiver.open.set()

@@ -21,6 +21,7 @@ from runner.standin.script import (
     greets,
     says,
 )
+from tests.patience import PATIENCE_S
 from tests.serve.stage import TIMEOUTS, Stage, creates, greeting
 
 OPENING = greets()
@@ -84,6 +85,7 @@ async def test_a_sideband_lost_in_mid_call_is_opened_again_and_nobody_is_greeted
 async def test_a_sideband_that_is_lost_again_and_again_is_given_up_though_it_tells_something_each_time(
     stage: Stage,
 ) -> None:
+    stage.timeouts = replace(TIMEOUTS, steady_s=PATIENCE_S)
     losses: list[Step] = [Sends(frame=UNKNOWN_EVENT), Drops(close_code=1011)] * 20
     record, call = await stage.play(greeting(), OPENING, *losses)
     assert (record.ended, record.detail) == ("failed", "the sideband is lost again and again")

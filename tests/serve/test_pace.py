@@ -3,6 +3,7 @@
 import asyncio
 
 from runner.serve.pace import Pace
+from tests.patience import PATIENCE_S
 
 
 async def turns_of(tasks: int, pace: Pace) -> list[int]:
@@ -36,5 +37,5 @@ async def test_one_that_waits_no_more_takes_nobodys_turn() -> None:
     await asyncio.sleep(0)
     gone.cancel()
     await asyncio.wait([gone])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await stays

@@ -244,12 +244,14 @@ async def test_a_hurried_drain_hangs_up_what_is_left(lab: Lab, caplog: pytest.Lo
     await lab.api.until(lambda: live.attached)
     hurry = asyncio.Event()
     hurry.set()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await lab.runner.drain(hurry)
     assert [request.action for request in live.requests] == ["accept", "hangup"]
     assert live.state is State.OVER
     assert lab.records()[live.id]["ended"] == "shutdown"
-    assert [r.message for r in caplog.records if r.levelno == logging.WARNING] == ["live calls are ended"]
+    # A busy machine may stall the loop, which is a warning as well.
+    told = [r.message for r in caplog.records if r.levelno == logging.WARNING and "stalled" not in r.message]
+    assert told == ["live calls are ended"]
 
 
 async def test_a_drain_that_runs_out_of_time_hangs_up_what_is_left(api: StandIn, tmp_path: Path) -> None:

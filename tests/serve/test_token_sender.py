@@ -320,11 +320,11 @@ async def test_the_time_that_a_token_took_is_not_there_for_the_request(
     world: World, sender: TokenSender
 ) -> None:
     world.api_gate.clear()
-    reply = await sender.send(world.request(timeout_s=0.2))
-    within = re.fullmatch(r"no complete reply within (0\.[0-9]+) s", reply.detail)
+    reply = await sender.send(world.request(timeout_s=2.0))
+    within = re.fullmatch(r"no complete reply within ([01]\.[0-9]+) s", reply.detail)
     assert reply.failure is Failure.TIMEOUT
     assert within is not None
-    assert float(within[1]) < 0.2
+    assert float(within[1]) < 2.0
     world.api_gate.set()
 
 

@@ -138,7 +138,7 @@ async def test_a_server_that_never_replies_is_a_timeout(client: ToolClient) -> N
     async with spoken(hang) as port:
         reply = await client.send(get(f"http://127.0.0.1:{port}/?token=hidden", timeout_s=0.05))
     assert (reply.failure, reply.detail) == (Failure.TIMEOUT, "no complete reply within 0.05 s")
-    assert 0.05 <= reply.took_s < 2
+    assert 0.05 <= reply.took_s < PATIENCE_S
 
 
 async def test_a_body_that_trickles_is_a_timeout_too(client: ToolClient) -> None:

@@ -7,6 +7,7 @@ import pytest
 from runner.call.records.redaction import LONGEST_SEARCHED, MASKED, Redactor
 from runner.model.agent import Recording, Sensitive
 from runner.model.record import CallRecord, ToolUse, Turn
+from tests.cpu import took_at_most
 
 TEXTS = {
     "ones": "1 " * 16_000,
@@ -33,7 +34,7 @@ def test_a_long_header_keeps_nobody_waiting(text: str, length: int) -> None:
         started = time.thread_time()
         redactor.text(text)
         took_s.append(time.thread_time() - started)
-    assert min(took_s) < 0.1
+    assert took_at_most(min(took_s), 0.1)
 
 
 def test_a_text_that_is_too_long_to_be_searched_is_masked_as_a_whole() -> None:
@@ -72,7 +73,7 @@ def test_thousands_of_values_are_found_in_one_pass() -> None:
     started = time.process_time()
     masked = Redactor([Recording()], values).record(record)
     assert {turn.text for turn in masked.turns} == {"I see [redacted]."}
-    assert time.process_time() - started < 8
+    assert took_at_most(time.process_time() - started, 8)
 
 
 def test_arguments_of_thousands_of_rows_are_masked_in_one_pass() -> None:
@@ -92,4 +93,4 @@ def test_arguments_of_thousands_of_rows_are_masked_in_one_pass() -> None:
     started = time.process_time()
     masked = Redactor([Recording(arguments=(("rows", "id"),))]).record(record)
     assert masked.tools[0].arguments["rows"][700] == {"id": "[redacted]", "note": "see [redacted]"}
-    assert time.process_time() - started < 8
+    assert took_at_most(time.process_time() - started, 8)

@@ -11,6 +11,7 @@ from jmespath.exceptions import JMESPathError
 
 from runner.call.tools.query import Query, QueryFailure, QuerySyntaxError
 from runner.model.values import Json
+from tests.cpu import took_at_most
 
 ROWS = [{"a": i, "n": "x" * 30, "b": {"c": [i, i]}} for i in range(4_000)]
 DATA = {"rows": ROWS, "text": "x" * 900_000}
@@ -118,7 +119,7 @@ def test_no_expression_holds_other_calls_up(expression: str, data: Json) -> None
         with suppress(QueryFailure):
             Query(expression).find(data)
         took_s.append(time.thread_time() - began)
-    assert min(took_s) < 0.1
+    assert took_at_most(min(took_s), 0.1)
 
 
 @pytest.mark.parametrize(

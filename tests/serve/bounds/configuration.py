@@ -27,7 +27,7 @@ tools:
   fetch:
     description: Fetch something.
     parameters: {type: object, properties: {path: {type: string}, more: {}}, required: [path]}
-    http: {method: POST, url: "ENDPOINT/{{ args.path }}", timeout: 5s}
+    http: {method: POST, url: "ENDPOINT/{{ args.path }}", timeout: 20s}
     result: {max_chars: 100000}
   end_call:
     description: End the call.
@@ -195,7 +195,7 @@ _TOKEN = """
 _HOST = """
   - name: {name}_{n}
     description: Asks another host.
-    http: {{method: GET, url: "{url}/", timeout: 2s}}
+    http: {{method: GET, url: "{url}/", timeout: 5s}}
 """
 
 

@@ -89,7 +89,7 @@ UNREAD = {
     **LOWERED,
     "serve.log_folding.MOST_ALIKE": 100_000,
     "serve.log_handlers.MOST_WAITING": 50,
-    "serve.timeouts.end_s": 1.0,
+    "serve.timeouts.end_s": 5.0,
 }
 
 

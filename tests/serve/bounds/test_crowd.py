@@ -60,7 +60,10 @@ async def test_an_api_without_a_good_handshake_harms_no_neighbour(tmp_path: Path
         assert isinstance(gate, Gate)
         of_neighbour = gate.open_connections
         for peer in (says_nothing, hangs_up, alerts, bad):
-            call, _ = await service.ring(greets())
+            call, status = await service.ring(greets())
+            while status == 503:
+                # A slow machine shakes hands for longer than this runner has for an answer.
+                call, status = await service.ring(greets())
             await greeted(service, call)
             gate.instead = peer
             for connection in gate.open_connections - of_neighbour:

@@ -36,7 +36,7 @@ async def test_an_end_in_which_nothing_ends_comes_all_the_same(tmp_path: Path) -
         **dict.fromkeys(waits, FOREVER_S),
         "serve.runner.HURRIED_S": 0.5,
         "serve.timeouts.close_s": 2.0,
-        "serve.timeouts.end_s": 1.5,
+        "serve.timeouts.end_s": 4.0,
         "serve.timeouts.save_s": 0.5,
     }
     async with serving(tmp_path, lowered) as service:

@@ -1,5 +1,6 @@
 """Three runners over one PostgreSQL: whichever is asked, every call is seen and steered."""
 
+import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator
@@ -12,11 +13,20 @@ import pytest
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, greets, says
 from runner.standin.server import StandIn
+from tests.patience import PATIENCE_S
 from tests.serve.admin.lab import LEAD, PAGER, AdminClient
 from tests.serving import Desk, Process
 from tests.store.postgresql.server import PostgresqlServer
 
 ADMIN = "server: {admin: {port: 0, tokens: {lead: {env: LEAD}, pager: {env: PAGER, may: watch}}}}"
+
+
+async def greeted(asked: AdminClient, call: PlacedCall) -> None:
+    """Wait until the runner of this call has read what its caller has heard."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not (turns := (await asked.get(f"/admin/calls/{call.id}"))["turns"]):
+            pass
+    assert turns[0]["text"] == "Hello."
 
 
 class Fleet:
@@ -61,7 +71,7 @@ async def test_every_call_is_seen_and_steered_at_every_runner_also_across_a_take
     for asked in fleet.asked:
         listed = await asked.get("/admin/calls")
         assert ([row["id"] for row in listed["calls"]], listed["missing"]) == ([call.id, other.id], [])
-        assert (await asked.get(f"/admin/calls/{call.id}"))["turns"][0]["text"] == "Hello."
+        await greeted(asked, call)
         missing = await asked.ask("GET", "/admin/calls/rtc_nobody")
         assert missing.status == 404
 

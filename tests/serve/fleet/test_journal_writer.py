@@ -178,7 +178,7 @@ async def test_what_a_tool_call_waits_for_is_not_gathered(monkeypatch: pytest.Mo
 
 
 async def test_entries_are_gathered_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_writer, "BATCH_S", 0.02)
+    monkeypatch.setattr(journal_writer, "BATCH_S", 0.5)
     shelf = Shelf()
     writer = made(shelf)
     journal = journal_of(writer, "rtc_1")

@@ -1,6 +1,7 @@
 """Several runners over one PostgreSQL, as real processes: a call goes on whichever of them is lost."""
 
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,11 +11,9 @@ from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, greets, says
 from runner.standin.server import StandIn
 from runner.store.opening import open_store
+from tests.serve.fleet.test_workers import LONG_LEASES
 from tests.serving import Desk
 from tests.store.postgresql.server import PostgresqlServer
-
-HANDED_OVER_S = 7.0
-"""Shorter than a lease: a runner that is told to end lets the next one take its calls at once."""
 
 
 @pytest.fixture
@@ -66,6 +65,7 @@ async def test_a_runner_that_is_killed_loses_no_call(desk: Desk) -> None:
 
 
 async def test_a_runner_that_is_told_to_end_hands_its_calls_over(desk: Desk) -> None:
+    desk.program = (sys.executable, "-c", LONG_LEASES)
     async with desk.run() as first, desk.run() as second:
         url = await first.started()
         await second.started()
@@ -73,7 +73,7 @@ async def test_a_runner_that_is_told_to_end_hands_its_calls_over(desk: Desk) -> 
         await desk.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types())
         first.tell(signal.SIGTERM)
         # Nobody waits for a lease to end.
-        await desk.api.until(lambda: call.attached == 2, HANDED_OVER_S)
+        await desk.api.until(lambda: call.attached == 2)
         code, _, _ = await first.ended()
         assert code == 0
         await goes_on(desk, call)
@@ -84,6 +84,7 @@ async def test_a_runner_that_is_told_to_end_hands_its_calls_over(desk: Desk) -> 
 
 
 async def test_a_runner_that_comes_while_the_last_one_drains_takes_its_calls(desk: Desk) -> None:
+    desk.program = (sys.executable, "-c", LONG_LEASES)
     async with desk.run() as first:
         url = await first.started()
         call, _ = await desk.ring(url, greets())
@@ -93,7 +94,7 @@ async def test_a_runner_that_comes_while_the_last_one_drains_takes_its_calls(des
         async with desk.run() as second:
             await second.started()
             first.tell(signal.SIGTERM)
-            await desk.api.until(lambda: call.attached == 2, HANDED_OVER_S)
+            await desk.api.until(lambda: call.attached == 2)
             await goes_on(desk, call)
             await second.logged("call has ended")
             second.tell(signal.SIGTERM)

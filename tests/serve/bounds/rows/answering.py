@@ -23,11 +23,12 @@ async def an_api_that_does_not_answer(service: Service) -> None:
 
 @waits_beyond("serve.timeouts.retry_s", "serve.api_client.LONGEST_WAIT_S")
 async def an_api_that_fails_for_a_while(service: Service) -> None:
-    """With waits that doubled without an end there would be half as many tries."""
-    call = service.api.place_call(greets(), CallerHangsUp(), faults=Faults(accept=(BROKEN,) * 9))
+    """Waits that doubled without an end would last longer than an answer may take."""
+    many = 10
+    call = service.api.place_call(greets(), CallerHangsUp(), faults=Faults(accept=(BROKEN,) * many))
     assert await service.announced(call) == (200, "the call was accepted\n")
     await service.over(call)
-    assert [request.status for request in call.requests] == [503] * 9 + [200]
+    assert [request.status for request in call.requests] == [503] * many + [200]
 
 
 @waits_beyond("serve.timeouts.attach_s", "serve.timeouts.sideband_open_s")

@@ -89,7 +89,7 @@ async def a_token_that_is_too_long(service: Service) -> None:
 
 @beyond("call.browser.token.LONGEST_S")
 async def a_token_that_lives_too_long(service: Service) -> None:
-    lives_long = token("long", exp=time.time() + LONGEST_S + SKEW_S + 5)
+    lives_long = token("long", exp=time.time() + LONGEST_S + SKEW_S + 60)
     found = await refused(service, "/calls", OFFER, bearer=lives_long)
     assert found == (401, "the token expires more than 10 minutes from now")
 
@@ -160,11 +160,10 @@ async def a_call_of_a_page_that_is_not_attached(service: Service) -> None:
 @beyond("serve.browser.live_pages.MOST_READERS")
 async def more_streams_than_follow_one_call(service: Service) -> None:
     call, location = await begun(service, "followed", greets())
-    for _ in range(MOST_READERS):
+    answers = [b"HTTP/1.1 200 OK\r\n"] * MOST_READERS + [b"HTTP/1.1 429 Too Many Requests\r\n"]
+    for answer in answers:
         reader, _ = await stream(service, location, "followed")
-        assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
-    reader, _ = await stream(service, location, "followed")
-    assert await reader.readline() == b"HTTP/1.1 429 Too Many Requests\r\n"
+        assert await reader.readline() == answer
     await service.hang_up(call)
 
 
@@ -175,13 +174,14 @@ async def a_page_that_follows_a_conversation_without_end(service: Service) -> No
     assert (await ask(service, f"{location}/connected", bearer=token("endless")))[0] == 204
     await greeted(service, call)
     reader, _ = await stream(service, location, "endless")
+    assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
     await service.wire.sidebands[call.id].hear(*["Mail me at me@b.example"] * 1_000)
     await service.neighbour.is_served()
     await service.hang_up(call)
     async with asyncio.timeout(PATIENCE_S):
         states = [
             json.loads(line.removeprefix(b"data: "))
-            for line in (await reader.read()).splitlines()
+            for line in (await reader.readuntil(b"\r\n0\r\n\r\n")).splitlines()
             if line.startswith(b"data: ")
         ]
     assert [turn["text"] for turn in states[-1]["turns"]] == ["Mail me at [email]"] * MOST_TURNS
