@@ -15,9 +15,11 @@ PORT = RUNNER / "api/realtime"
 NAMES = re.compile(
     r"response\.(?:create|created|done|cancel)\b|session\.update\b|conversation\.item\b"
     r"|(?:in|out)put_audio_buffer\b|realtime\.call\.incoming|[\"/]realtime[?/]|\"/responses"
-    r"|proj_|api\.openai\.com|decision_already_made|call_id_not_found|\b(?:3000|4000)\b(?=.*close)"
+    r"|proj_|api\.openai\.com|decision_already_made|call_id_not_found"
+    r"|(?=.*(?:clos|code))(?<![\w.])(?:3000|4000)(?![\w.])|(?:clos|code).*(?<![\w.])(?:3000|4000)(?![\w.])"
 )
 NAME_OR_PATH = re.compile(r"[a-z_]+(?:\.[a-z_]+)+|/[a-z].*")
+WORD = re.compile(r"[\w./]+")
 OURS_TOO = {"session_expired"}
 """It is the reason of an end as well."""
 READS_THE_STAND_IN = "demo/timeline.py"
@@ -31,12 +33,18 @@ FILES = [
 
 
 def texts(source: str) -> set[str]:
-    """Every constant text of a module."""
+    """Every constant text of a module, as text or as bytes."""
+    constants = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
     return {
-        node.value
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        value if isinstance(value, str) else value.decode(errors="replace")
+        for value in constants
+        if isinstance(value, str | bytes)
     }
+
+
+def words(source: str) -> set[str]:
+    """Every constant text of a module, and the words in it."""
+    return {word for text in texts(source) for word in (text, *WORD.findall(text))}
 
 
 NAMES_OF_THE_PORT = {
@@ -49,7 +57,7 @@ NAMES_OF_THE_PORT = {
 
 def found(source: str) -> list[str]:
     lines = [line.strip() for line in source.splitlines() if NAMES.search(line)]
-    return lines or sorted(texts(source) & NAMES_OF_THE_PORT)
+    return lines or sorted(words(source) & NAMES_OF_THE_PORT)
 
 
 def test_nothing_else_knows_a_name_of_the_api() -> None:
@@ -63,7 +71,8 @@ def test_nothing_else_knows_a_name_of_the_api() -> None:
     [
         'url = f"{base}/realtime?call_id={call_id}"',
         'user.startswith("proj_")',
-        "if code in {3000, 4000}: pass  # close codes",
+        "if code in {3000, 4000}: pass",
+        "if 4000 == sideband.closed_with: pass",
     ],
 )
 def test_a_line_that_speaks_of_the_api_is_found(line: str) -> None:
@@ -73,5 +82,6 @@ def test_a_line_that_speaks_of_the_api_is_found(line: str) -> None:
 @pytest.mark.parametrize(
     "name", ["mcp_list_tools.failed", "session.created", "/models", "insufficient_quota"]
 )
-def test_a_name_of_the_api_is_found(name: str) -> None:
-    assert name in found(f'name = "{name}"')
+@pytest.mark.parametrize("constant", ['"{}"', 'b"{}"', 'f"{{base}}{} {{x}}"', '"no {} came"'])
+def test_a_name_of_the_api_is_found(name: str, constant: str) -> None:
+    assert name in found(f"name = {constant.format(name)}")

@@ -5,18 +5,25 @@ the program speaks of calls, actions and events. Implementations do no I/O: `run
 requests and frames. What decisions need to know about an API (prices, the longest session, whose address is
 the API's own) is in the loaded configuration, because the deciding half does not know this port.
 
-Other APIs and providers would need no other shape:
+Another API (GPT-Live) or provider (Azure, xAI) differs in what these carry:
 
-- Two APIs at one webhook endpoint: the signature is checked once, then each API's `ringing` is asked.
-- Nested bodies, mandatory statuses, slow replies: `request` and its `timeout_s`.
-- A transfer whose reply is its outcome: `answered` returns another event than for one that proves nothing
-  yet.
-- An API that answers a call when its sideband is opened, or cannot reject one: `request` would return None,
-  and `answered` would be called without a reply.
-- Delegations, transcript fragments without turns, replayed events, a gate for tool outputs over the whole
-  session, resuming under another address: state of the `Conversation`, which also says where it is.
-- Keys that the API itself reports to the model, no report of what was heard: the events of `read`.
-- Keys in a header of their own: `Authentication`. Deployments and prices by the minute: the price list.
+- `ringing`: other shapes of the announcement; two APIs at one webhook endpoint, each asked after one check of
+  the signature.
+- `session_body`: nested or flat, other fields, deployments for models.
+- `request` with its `timeout_s`, `is_retryable`: other paths and bodies, mandatory statuses, slow replies.
+- `answered`: a transfer whose reply is its outcome, a decision made at another API, a call that is over.
+- `Conversation.frames`: other events for sentences, outputs, hand-offs and interruptions; a gate for outputs
+  over the whole session.
+- `Conversation.read`: delegations, turns made of fragments, replayed events, usage beside the response, keys
+  that the API reports to the model itself. The machine has bounds of its own for an API that never says what
+  was heard.
+- `Conversation.sideband`, `is_final`: resuming under another address, other close codes.
+- `Authentication`: a header of its own for the key. The configuration: prices by the minute, session lengths.
+
+More than an implementation would be needed for: an API that answers when its sideband is opened, or cannot
+reject (`request` returns None, `answered` gets no reply); instructions of a backend beside those of the voice
+(`AnswerCall`, `SwitchAgent`); audio of our own (an action); calls that we place (an order, and events); a
+secret that is requested before a browser's offer is sent; keys that expire; the recording of a call.
 """
 
 from collections.abc import Mapping, Sequence

@@ -116,6 +116,8 @@ class BindingFacts:
     """The kind of declaration that scenarios cover with the tool."""
     sends_request: ClassVar[bool] = False
     """Whether it sends a request to the user's endpoint."""
+    needs_telephone: ClassVar[bool] = False
+    """Whether a caller from a browser cannot have it."""
 
     @property
     def only_reads(self) -> bool:
@@ -128,9 +130,9 @@ class BindingFacts:
         return None
 
     @property
-    def choices(self) -> tuple[str, ...]:
-        """The destinations among which the model chooses. Each is declared, and covered, by itself."""
-        return ()
+    def choices(self) -> Mapping[str, Template]:
+        """The destinations among which the model chooses, by name; each is declared and covered by itself."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,7 @@ class TransferBinding(BindingFacts):
     """Hand the caller to a named destination (SIP REFER). The model chooses a name, never an address."""
 
     declares: ClassVar[DeclarationKind] = DeclarationKind.TRANSFER
+    needs_telephone: ClassVar[bool] = True
 
     destinations: Mapping[str, Template]
     fallback: str | None = None
@@ -172,9 +175,9 @@ class TransferBinding(BindingFacts):
     if_not_completed: Template | None = None
 
     @property
-    def choices(self) -> tuple[str, ...]:
-        """The names of the destinations."""
-        return tuple(self.destinations)
+    def choices(self) -> Mapping[str, Template]:
+        """The destinations."""
+        return self.destinations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

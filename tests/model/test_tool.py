@@ -28,18 +28,23 @@ def tool(binding: Binding, *, idempotent: bool = False) -> Tool:
 
 
 FACTS = [
-    (GET, (DeclarationKind.TOOL, True, None, ())),
-    (TRANSFER, (DeclarationKind.TRANSFER, False, None, ("nurse",))),
-    (HangupBinding(), (DeclarationKind.TOOL, False, None, ())),
-    (HandoffBinding(agent="other"), (DeclarationKind.HANDOFF, False, "other", ())),
-    (StaticBinding(answer=1), (DeclarationKind.TOOL, False, None, ())),
+    (GET, (DeclarationKind.TOOL, True, False, None, [])),
+    (TRANSFER, (DeclarationKind.TRANSFER, False, True, None, ["nurse"])),
+    (HangupBinding(), (DeclarationKind.TOOL, False, False, None, [])),
+    (HandoffBinding(agent="other"), (DeclarationKind.HANDOFF, False, False, "other", [])),
+    (StaticBinding(answer=1), (DeclarationKind.TOOL, False, False, None, [])),
 ]
 
 
 @pytest.mark.parametrize(("binding", "facts"), FACTS)
 def test_each_binding_says_what_it_means(binding: Binding, facts: tuple[object, ...]) -> None:
-    said = (binding.declares, binding.sends_request, binding.hands_to, binding.choices)
-    assert said == facts
+    assert facts == (
+        binding.declares,
+        binding.sends_request,
+        binding.needs_telephone,
+        binding.hands_to,
+        list(binding.choices),
+    )
 
 
 def test_a_request_may_be_repeated_when_it_only_reads_or_says_so() -> None:

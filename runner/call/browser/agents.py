@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from runner.model.agent import Agent, IfBroken
-from runner.model.tool import TransferBinding
 
 
 class AgentsOnTheWeb(Mapping[str, Agent]):
@@ -28,5 +27,5 @@ def on_the_web(agent: Agent) -> Agent:
     way_out = agent.if_broken
     if way_out.transfer is not None:
         way_out = IfBroken(say=way_out.say, takes_leave=True)
-    tools = tuple(tool for tool in agent.tools if not isinstance(tool.binding, TransferBinding))
+    tools = tuple(tool for tool in agent.tools if not tool.binding.needs_telephone)
     return replace(agent, tools=tools, keys=None, if_broken=way_out)

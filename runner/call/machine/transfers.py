@@ -17,7 +17,7 @@ from runner.model.action import Action, ClearTimer, Log, LogEvent, LogLevel, Ref
 from runner.model.agent import Agent
 from runner.model.steering import DeedResult
 from runner.model.template import Template
-from runner.model.tool import ResultSpec, TransferBinding
+from runner.model.tool import ResultSpec
 from runner.model.values import Instant
 
 TRANSFER_S = 15.0
@@ -59,15 +59,14 @@ def destinations(
 
     Of two with the same name, the serving agent's own counts.
     """
-    found: dict[str, Template | str] = {}
+    known: dict[str, Template | str] = {}
     for agent in (serving, *agents):
         for tool in agent.tools:
-            if isinstance(tool.binding, TransferBinding):
-                for name, target in tool.binding.destinations.items():
-                    found.setdefault(name, target)
+            for name, target in tool.binding.choices.items():
+                known.setdefault(name, target)
     for address in transfer_to:
-        found.setdefault(address, address)
-    return found
+        known.setdefault(address, address)
+    return known
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

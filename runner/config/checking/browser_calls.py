@@ -6,7 +6,6 @@ from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.model.agent import Agent
 from runner.model.call import Transport
-from runner.model.tool import TransferBinding
 from runner.model.values import Place
 
 RULE = "browser-calls"
@@ -47,7 +46,7 @@ def check_browser_calls(
 
 def _for_telephones(agent: Agent, document: Node, tools: Mapping[str, Node]) -> Iterator[tuple[Place, str]]:
     for tool in agent.tools:
-        if isinstance(tool.binding, TransferBinding):
+        if tool.binding.needs_telephone:
             place = tools[tool.name].place if tool.name in tools else agent.place
             yield place, f'"{tool.name}" transfers, so callers from a browser get the agent without it'
     keys, way_out = document.get("keys"), document.find("if_broken", "transfer")
