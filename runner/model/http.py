@@ -33,7 +33,9 @@ class Failure(Enum):
 
     TIMEOUT = "timeout"
     CONNECTION = "connection"
-    """Refused, reset, cut off, unresolvable, bad TLS."""
+    """Refused, unresolvable, bad TLS: nobody has read the request."""
+    BROKEN = "broken"
+    """The connection broke after that, or the reply cannot be read: it may have been carried out."""
     FORBIDDEN = "forbidden"
     """The address is one that tools may not reach."""
     TOO_LARGE = "too_large"

@@ -47,7 +47,7 @@ async def read_body(response: aiohttp.ClientResponse) -> bytes:
         # With the header that RFC 9110 requires, or without it, as from some servers.
         has_header = body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
         return _unpack(bytes(body), zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS, 0)[0]
-    raise BodyError(Failure.CONNECTION, "the reply has a content encoding that was not requested")
+    raise BodyError(Failure.BROKEN, "the reply has a content encoding that was not requested")
 
 
 def _unzip(packed: bytes) -> bytes:
@@ -58,7 +58,7 @@ def _unzip(packed: bytes) -> bytes:
             return body
         part, packed = _unpack(packed, zlib.MAX_WBITS | 16, len(body))
         body += part
-    raise BodyError(Failure.CONNECTION, CUT)
+    raise BodyError(Failure.BROKEN, CUT)
 
 
 def _unpack(packed: bytes, window_bits: int, before: int) -> tuple[bytes, bytes]:
@@ -67,10 +67,10 @@ def _unpack(packed: bytes, window_bits: int, before: int) -> tuple[bytes, bytes]
     try:
         body = unpacker.decompress(packed, MAX_REPLY_BYTES + 1 - before)
     except zlib.error:
-        raise BodyError(Failure.CONNECTION, CUT) from None
+        raise BodyError(Failure.BROKEN, CUT) from None
     _check_size(before + len(body))
     if not unpacker.eof:
-        raise BodyError(Failure.CONNECTION, CUT)
+        raise BodyError(Failure.BROKEN, CUT)
     return body, unpacker.unused_data
 
 

@@ -172,11 +172,11 @@ def _explain(error: Exception, request: HttpRequest) -> tuple[Failure, str]:
         case aiohttp.ClientConnectorError(host=host, port=port, os_error=cause):
             detail = f'no connection to "{host}" port {port}: {_reason(cause)}'
         case _BrokenError():
-            detail = str(error)
+            return Failure.BROKEN, str(error)
         case aiohttp.ClientPayloadError():
-            detail = CUT
+            return Failure.BROKEN, CUT
         case aiohttp.ClientResponseError():
-            detail = "the reply is not HTTP"
+            return Failure.BROKEN, "the reply is not HTTP"
         case aiohttp.InvalidURL():
             detail = "the URL is not valid"
         case _:

@@ -225,7 +225,7 @@ class Conditions:
         if where.agent is not None:
             parts.append(f"agent = {self.parameter(where.agent)}")
         if where.number is not None:
-            number = self.parameter(column_text(where.number))
+            number = self.parameter(where.number)
             parts.append(f"(caller = {number} OR called = {number})")
         if where.ended is not None:
             parts.append(f"ended = {self.parameter(where.ended)}")
@@ -234,16 +234,16 @@ class Conditions:
         if where.until is not None:
             parts.append(f"started_at < {self.parameter(where.until)}")
         if where.text is not None:
-            parts.append(f"{position}(words, {self.parameter(column_text(where.text).casefold())}) > 0")
+            parts.append(f"{position}(words, {self.parameter(where.text.casefold())}) > 0")
         if where.before is not None:
             started_at, call_id = where.before
-            instant, last_id = self.parameter(started_at), self.parameter(column_text(call_id))
+            instant, last_id = self.parameter(started_at), self.parameter(call_id)
             parts.append(f"(started_at, id) < ({instant}, {last_id})")
         self.text = " AND ".join(parts)
 
     def parameter(self, value: Any) -> str:
         """The statement's name for this value."""
-        self.values.append(value)
+        self.values.append(column_text(value) if isinstance(value, str) else value)
         return f"{self._mark}{len(self.values)}"
 
 

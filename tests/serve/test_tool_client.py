@@ -172,11 +172,11 @@ async def test_a_request_is_sent_once_even_when_the_connection_breaks(
 
     async with spoken(leave) as port:
         reply = await client.send(HttpRequest(method=method, url=f"http://127.0.0.1:{port}"))
-    assert (reply.failure, reply.detail) == (Failure.CONNECTION, "the connection was closed before a reply")
+    assert (reply.failure, reply.detail) == (Failure.BROKEN, "the connection was closed before a reply")
     assert len(seen) == 1
 
 
-async def test_a_connection_that_is_reset_is_a_failed_connection(client: ToolClient) -> None:
+async def test_a_connection_that_is_reset_is_told_as_broken(client: ToolClient) -> None:
     async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         no_linger = struct.pack("ii", 1, 0)
@@ -185,7 +185,7 @@ async def test_a_connection_that_is_reset_is_a_failed_connection(client: ToolCli
     async with spoken(reset) as port:
         reply = await client.send(get(f"http://127.0.0.1:{port}"))
     assert (reply.failure, reply.detail) == (
-        Failure.CONNECTION,
+        Failure.BROKEN,
         "the connection broke: connection reset by peer",
     )
 

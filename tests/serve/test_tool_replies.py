@@ -45,10 +45,10 @@ async def client() -> AsyncIterator[ToolClient]:
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", "the reply is not HTTP"),
     ],
 )
-async def test_a_broken_reply_is_a_failed_connection(client: ToolClient, text: bytes, detail: str) -> None:
+async def test_a_broken_reply_is_told_as_such(client: ToolClient, text: bytes, detail: str) -> None:
     async with spoken(saying(text)) as port:
         reply = await client.send(get(f"http://127.0.0.1:{port}/slots?token=hidden"))
-    assert (reply.status, reply.failure, reply.detail) == (None, Failure.CONNECTION, detail)
+    assert (reply.status, reply.failure, reply.detail) == (None, Failure.BROKEN, detail)
 
 
 async def test_a_reply_of_the_greatest_size_is_taken_and_one_byte_more_is_not(client: ToolClient) -> None:
@@ -113,10 +113,10 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     [
         (CHUNKED + b"1\r\na\r\n" * 200_000 + b"0\r\n\r\n", 200_000, None),
         (CHUNKED + b"1;" + b"a" * 500_000 + b"\r\na\r\n0\r\n\r\n", 1, None),
-        (b"HTTP/1.1 100 Continue\r\n\r\n" * 30_000 + b"HTTP/1.1 200 OK\r\n\r\na", 0, Failure.CONNECTION),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 30_000 + b"HTTP/1.1 200 OK\r\n\r\na", 0, Failure.BROKEN),
         (b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n" * 9 + CHUNKED + b"1\r\na\r\n0\r\n\r\n", 1, None),
         (b"HTTP/1.1 200 OK\r\n\r\n" + b"a" * 1_000_000, 1_000_000, None),
-        (b"HTTP/1.1 200 OK\r\n" + b"X-A: a\r\n" * 100_000, 0, Failure.CONNECTION),
+        (b"HTTP/1.1 200 OK\r\n" + b"X-A: a\r\n" * 100_000, 0, Failure.BROKEN),
     ],
     ids=["tiny chunks", "long chunk head", "interim replies", "some hints", "until it is closed", "headers"],
 )
@@ -141,7 +141,7 @@ async def test_a_reply_that_meets_a_bug_of_ours_holds_nobody_up(
     monkeypatch.setattr(HeadFirst, "take_slice", fail_once)
     async with spoken(saying(CHUNKED + b"1\r\na\r\n" * 9_000 + b"0\r\n\r\n")) as port:
         replies = [await client.send(get(f"http://127.0.0.1:{port}")) for _ in range(2)]
-    assert [(len(reply.body), reply.failure) for reply in replies] == [(0, Failure.CONNECTION), (9_000, None)]
+    assert [(len(reply.body), reply.failure) for reply in replies] == [(0, Failure.BROKEN), (9_000, None)]
     assert [record.message for record in caplog.records] == ["reply cannot be read"]
 
 
@@ -211,7 +211,7 @@ async def test_a_packed_reply_that_was_cut_off_is_no_reply(
         reply = await client.send(get(f"http://127.0.0.1:{port}"))
     assert (reply.status, reply.failure, reply.detail) == (
         None,
-        Failure.CONNECTION,
+        Failure.BROKEN,
         "the reply was cut off or cannot be decoded",
     )
 
@@ -222,7 +222,7 @@ async def test_a_reply_that_is_packed_in_another_way_is_no_reply(client: ToolCli
     ) as port:
         reply = await client.send(get(f"http://127.0.0.1:{port}"))
     assert (reply.failure, reply.detail) == (
-        Failure.CONNECTION,
+        Failure.BROKEN,
         "the reply has a content encoding that was not requested",
     )
 

@@ -160,6 +160,8 @@ CALLS = [
         (CallFilter(text="+180"), "cba"),
         (CallFilter(text="FAILED"), "cb"),
         (CallFilter(text="\0"), ""),
+        (CallFilter(agent="\0"), ""),
+        (CallFilter(ended="\ud83d"), ""),
         (CallFilter(before=(30.0, "d")), "cba"),
         (CallFilter(before=(30.0, "c"), agent="desk"), "a"),
         (CallFilter(agent="'; DROP TABLE calls; --"), ""),

@@ -49,6 +49,8 @@ def reason_of(error: Exception) -> str:
             return error.reason
         case ZeroDivisionError():
             return "division by zero"
+        case OverflowError():
+            return "the number is too large"
         case RecursionError():
             return "the data is nested too deeply"
         case _:

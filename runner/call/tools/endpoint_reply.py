@@ -22,6 +22,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _FAILURES = {
     Failure.TIMEOUT: "the endpoint did not answer in time",
     Failure.CONNECTION: "the endpoint could not be reached",
+    Failure.BROKEN: "the endpoint was reached, but no reply came back that can be read",
     Failure.FORBIDDEN: "the endpoint's address is one that tools may not reach",
     Failure.TOO_LARGE: "the endpoint's reply is too large",
     Failure.UNKNOWN: "it is unknown whether this was done",

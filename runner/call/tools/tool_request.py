@@ -64,6 +64,14 @@ def build_request(
     )
 
 
+_RETRIED_AS: Mapping[Failure, str] = {
+    Failure.TIMEOUT: "timeout",
+    Failure.CONNECTION: "connection",
+    Failure.BROKEN: "connection",
+}
+"""The words of `retries.on` for failures."""
+
+
 def next_delay(retries: Retries, attempt: int, reply: HttpReply) -> float | None:
     """Seconds to wait before the next attempt, or None when there is none. `attempt` counts from 1.
 
@@ -71,8 +79,7 @@ def next_delay(retries: Retries, attempt: int, reply: HttpReply) -> float | None
     """
     if attempt >= retries.attempts:
         return None
-    failures: Mapping[Failure | None, str] = {Failure.TIMEOUT: "timeout", Failure.CONNECTION: "connection"}
-    what = reply.status if reply.failure is None else failures.get(reply.failure)
+    what = reply.status if reply.failure is None else _RETRIED_AS.get(reply.failure)
     return retries.backoff_s * 2 ** (attempt - 1) if what in retries.on else None
 
 

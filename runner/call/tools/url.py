@@ -94,4 +94,17 @@ def _check_host(authority: str, *, column: int) -> None:
     except ValueError:
         sound = False
     if not sound or re.search(r"[^A-Za-z0-9.:_\[\]-]", authority):
-        raise TemplateError(f'"{authority}" is not a host, such as api.maple.example', column=column)
+        raise TemplateError(f'"{authority}" is not a host{_right_host(authority)}', column=column)
+
+
+def _right_host(authority: str) -> str:
+    """What would be right: names travel in ASCII (RFC 5890), and ports have 16 bits."""
+    if not authority.isascii():
+        try:
+            return f', as names travel in ASCII; write "{authority.encode("idna").decode()}"'
+        except UnicodeError:
+            pass
+    port = authority.rpartition(":")[2] if ":" in authority.rpartition("]")[2] else ""
+    if port and not (port.isdecimal() and 0 < int(port[:6]) < 65536):
+        return " with a port; a port is a number from 1 to 65535"
+    return ", such as api.maple.example"

@@ -70,7 +70,8 @@ def _check_expressions(description: Node, problems: Problems) -> None:
     found = _EXPRESSION.search(description.text)
     if found is not None:
         message = f'"{found.group()}" stays as it is, since a description is not a template'
-        message += '; write it into "instructions"'
+        is_secret = "secrets." in found.group()
+        message += "; the model reads it" if is_secret else '; write it into "instructions"'
         problems.warning(description.place, "template-syntax", message)
 
 

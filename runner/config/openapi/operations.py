@@ -158,9 +158,9 @@ def _check_size(node: Node, tool: Tool, problems: Problems) -> None:
 
 
 def _is_hidden(node: Node, problems: Problems) -> bool:
-    """Whether the document cannot be mistaken for configuration."""
+    """Whether the document cannot be mistaken for configuration. A web address is no path at all."""
     steps = PurePosixPath(node.text).parts
-    if any(step.startswith(("_", ".")) and step not in (".", "..") for step in steps):
+    if "://" in node.text or any(step.startswith(("_", ".")) and step not in (".", "..") for step in steps):
         return True
     message = (
         f'"{node.text}" would be read as configuration; give its file or folder a name that begins with "_"'

@@ -125,6 +125,10 @@ class Directory:
         complete wherever it is copied. None after noting a problem.
         """
         written = node.text
+        if "://" in written:
+            message = f'"{written}" is not downloaded; save it as a file in "{self.name}" and write its path'
+            self._problems.error(node.place, "file", message)
+            return None
         inside = self._inside(node)
         if inside is None:
             message = f'"{written}" is outside of the directory "{self.name}"; move the file into it'

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from runner.call.schemas.check import Misfit, UncheckableError
@@ -207,7 +208,7 @@ def _mistake(misfit: Misfit) -> Mistake:
         at = f"{at}/{misfit.missing}"
     elif misfit.keyword == "additionalProperties" and isinstance(misfit.value, dict):
         known = misfit.schema.get("properties", {})
-        unknown = ", ".join(quoted(key) for key in misfit.value if key not in known)
+        unknown = ", ".join(islice((quoted(key) for key in misfit.value if key not in known), MOST_ERRORS))
         there = ", ".join(f'"{key}"' for key in known) or "none"
         message = f"there is no key {unknown}; there is {there}"
     else:

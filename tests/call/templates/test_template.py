@@ -109,6 +109,7 @@ def test_a_template_renders(source: str, value: Json) -> None:
         ("{{ '%999d' % 3 }}", '"%" works on numbers only'),
         ("{{ [1] * 10**9 }}", '"*" works on numbers only'),
         ("{{ 2 ** 10_000 }}", "the number is too large"),
+        ("{{ 1e300 ** 2.0 }}", "the number is too large"),
         ("{{ range(10**6) | list }}", "the range has more than 10000 entries"),
         ("{{ 'x' | center(10**9) }}", "a width of 1000000000 is too large, at most 1000"),
         ("{{ 'x' | indent(10**9) }}", "a width of 1000000000 is too large, at most 1000"),

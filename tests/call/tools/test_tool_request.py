@@ -283,6 +283,7 @@ def test_only_what_is_declared_is_tried_again_each_time_later(
 def test_a_lost_connection_is_tried_again_where_that_is_declared() -> None:
     retries = Retries(attempts=2, backoff_s=0.2, on=frozenset({"connection"}))
     assert next_delay(retries, 1, HttpReply(failure=Failure.CONNECTION)) == 0.2
+    assert next_delay(retries, 1, HttpReply(failure=Failure.BROKEN)) == 0.2
     assert next_delay(Retries(), 1, HttpReply(failure=Failure.CONNECTION)) is None
 
 

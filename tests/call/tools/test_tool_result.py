@@ -205,6 +205,7 @@ def test_a_short_max_chars_bounds_what_a_4xx_says() -> None:
     [
         (Failure.TIMEOUT, "the endpoint did not answer in time"),
         (Failure.CONNECTION, "the endpoint could not be reached"),
+        (Failure.BROKEN, "the endpoint was reached, but no reply came back that can be read"),
         (Failure.FORBIDDEN, "the endpoint's address is one that tools may not reach"),
         (Failure.TOO_LARGE, "the endpoint's reply is too large"),
     ],

@@ -44,6 +44,9 @@ async def a_request_with_more_mistakes_than_are_told(service: Service) -> None:
     query = "&".join(f"x{number}=" for number in range(2 * MOST_ERRORS))
     status, problem = await service.admin("GET", f"calls?{query}")
     assert (status, len(problem["errors"])) == (400, MOST_ERRORS)
+    body = json.dumps({f"x{number}": 1 for number in range(2 * MOST_ERRORS)})
+    status, problem = await service.admin("POST", f"calls/{service.neighbour.call.id}/say", body)
+    assert (status, problem["detail"].count('"x')) == (400, MOST_ERRORS)
 
 
 @beyond("serve.admin.access.MOST_FAILURES", "serve.admin.access.MOST_BEHIND_PROXY")

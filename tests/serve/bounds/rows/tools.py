@@ -93,7 +93,7 @@ async def a_reply_of_many_members(service: Service) -> None:
         return web.Response(body=packed, headers={"Content-Encoding": "gzip"})
 
     output = await output_for(service, "members", members)
-    assert output == {"error": "the endpoint could not be reached"}
+    assert output == {"error": "the endpoint was reached, but no reply came back that can be read"}
 
 
 @beyond("serve.head_first.SLICE_BYTES", "serve.head_first.TURN_S")
@@ -122,7 +122,7 @@ async def replies_that_only_announce_the_final_one(service: Service) -> None:
     output = await output_for(
         service, "hints", saying(hints + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     )
-    assert output == {"error": "the endpoint could not be reached"}
+    assert output == {"error": "the endpoint was reached, but no reply came back that can be read"}
 
 
 @beyond("model.json_text.MAX_VALUES", "model.json_text.MAX_DEPTH")
