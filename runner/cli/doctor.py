@@ -9,6 +9,7 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 
 from runner.api.realtime.facts import BASE_URL
 from runner.cli.environment import add_directory, add_environment
@@ -126,9 +127,4 @@ def _printer(terminal: Terminal) -> Callable[[Finding], None]:
 
 
 def _document(finding: Finding) -> dict[str, str]:
-    return {
-        "subject": finding.subject,
-        "state": finding.state.value,
-        "text": finding.text,
-        "remedy": finding.remedy,
-    }
+    return {**asdict(finding), "state": finding.state.value}

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from runner.call.browser.agents import on_the_web
@@ -152,15 +152,7 @@ def _document(prepared: "_Prepared", result: DemoResult, problems: Sequence[str]
             }
             for entry in result.entries
         ],
-        "requests": [
-            {
-                "tool": request.tool,
-                "tool_call_id": request.tool_call_id,
-                "method": request.method,
-                "url": request.url,
-            }
-            for request in result.requests
-        ],
+        "requests": list(map(asdict, result.requests)),
         "outcome": result.outcome,
         "deliveries": [{"method": delivery.method, "url": delivery.url} for delivery in result.deliveries],
         "record": json.loads(encode(result.record)) if result.record else None,

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from runner.doctor.finding import Finding
+from runner.doctor.finding import Finding, Subject
 from runner.doctor.probe import EXPIRES_SOON_S, LookUp, Reached, Unreachable, probe
 from runner.model.settings import Configuration
 from runner.model.tool import ClientCredentials, HttpBinding
@@ -13,7 +13,7 @@ from runner.model.values import Instant
 from runner.wording import plural
 
 AT_ONCE = 8
-SUBJECT = "endpoint"
+ENDPOINT = Subject("endpoint")
 
 
 async def examine_endpoints(
@@ -27,7 +27,7 @@ async def examine_endpoints(
             result = await probe(origin, tls, egress=egress, look_up=look_up)
         host = urlsplit(origin).hostname or origin
         if isinstance(result, Unreachable):
-            return result.finding(SUBJECT, f"{host} for {_users(users)}")
+            return result.finding(ENDPOINT, f"{host} for {_users(users)}")
         return reached_finding(host, result, users, now)
 
     return await asyncio.gather(*(examine(*one) for one in origins(configuration).items()))
@@ -38,12 +38,8 @@ def reached_finding(host: str, reached: Reached, users: list[str], now: Instant)
     text = f"{host} for {_users(users)}: {reached.address}, {reached.took_s * 1000:.0f} ms"
     if reached.expires_at is not None and reached.expires_at - now < EXPIRES_SOON_S:
         days = max(0, int((reached.expires_at - now) // 86400))
-        return Finding.warning(
-            SUBJECT,
-            f"{text}; its certificate ends in {plural(days, 'day')}",
-            "have it renewed",
-        )
-    return Finding.ok(SUBJECT, text)
+        return ENDPOINT.warning(f"{text}; its certificate ends in {plural(days, 'day')}", "have it renewed")
+    return ENDPOINT.ok(text)
 
 
 def origins(configuration: Configuration) -> dict[str, list[str]]:

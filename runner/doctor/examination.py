@@ -7,16 +7,20 @@ from typing import Any
 
 from runner.api.webhook import MIN_KEY_BYTES, is_secret
 from runner.doctor.endpoints import examine_endpoints
-from runner.doctor.finding import Finding
+from runner.doctor.finding import Finding, Subject
 from runner.doctor.machine import examine_port, files_finding
 from runner.doctor.probe import LookUp
-from runner.doctor.store import examine_store
-from runner.doctor.voice_api import examine_voice_api
-from runner.doctor.webhook import examine_webhook
+from runner.doctor.store import STORE, examine_store
+from runner.doctor.voice_api import API_KEY, examine_voice_api
+from runner.doctor.webhook import WEBHOOK, examine_webhook
 from runner.errors import CannotRunError
 from runner.model.settings import Configuration, SecretRef
 from runner.model.values import Instant
+from runner.serve.provider_secrets import is_api_key
 from runner.serve.secrets import find_secret, find_store
+
+WEBHOOK_SECRET = Subject("webhook secret")
+SECRETS = Subject("secrets")
 
 
 async def examine(
@@ -63,28 +67,24 @@ def webhook_secrets(
             secret = find_secret(reference, environ).value
         except CannotRunError as error:
             findings.append(
-                Finding.error(
-                    "webhook secret",
-                    str(error),
-                    "copy it from the webhook's page at the API: it is shown there once",
+                WEBHOOK_SECRET.error(
+                    str(error), "copy it from the webhook's page at the API: it is shown there once"
                 )
             )
             continue
         if not is_secret(secret):
             findings.append(
-                Finding.error(
-                    "webhook secret",
+                WEBHOOK_SECRET.error(
                     f"{reference} is not a webhook secret",
                     f'copy it as a whole: "whsec_" and base64 of at least {MIN_KEY_BYTES} bytes',
                 )
             )
             continue
         usable = usable or secret
-        findings.append(Finding.ok("webhook secret", f"{reference} holds one"))
+        findings.append(WEBHOOK_SECRET.ok(f"{reference} holds one"))
     if not findings:
         findings = [
-            Finding.error(
-                "webhook secret",
+            WEBHOOK_SECRET.error(
                 "provider.webhook_secrets is empty, so no webhook can be verified",
                 "name one: [{env: OPENAI_WEBHOOK_SECRET}]",
             )
@@ -99,10 +99,10 @@ def tool_secrets(secrets: Mapping[str, SecretRef], environ: Mapping[str, str]) -
         try:
             find_secret(reference, environ)
         except CannotRunError as error:
-            missing.append(Finding.error("secrets", f"{name}: {error}", "set it where the runner starts"))
+            missing.append(SECRETS.error(f"{name}: {error}", "set it where the runner starts"))
     if missing or not secrets:
         return missing
-    return [Finding.ok("secrets", ", ".join(secrets))]
+    return [SECRETS.ok(", ".join(secrets))]
 
 
 async def _voice_api(
@@ -112,22 +112,18 @@ async def _voice_api(
     try:
         key = find_secret(reference, environ).value
     except CannotRunError as error:
-        return [
-            Finding.error("api key", str(error), "make a key at the API, and set it where the runner starts")
-        ]
-    if not (key.isascii() and key.isprintable()) or " " in key:
+        return [API_KEY.error(str(error), "make a key at the API, and set it where the runner starts")]
+    if not is_api_key(key):
         text = f"{reference} is not an API key"
-        return [Finding.error("api key", text, "copy it as a whole: printable ASCII without spaces")]
+        return [API_KEY.error(text, "copy it as a whole: printable ASCII without spaces")]
     return await examine_voice_api(configuration, key, base_url, tls, **known)
 
 
 async def _webhook(url: str | None, secret: str | None, tls: ssl.SSLContext, **known: Any) -> list[Finding]:
     if url is None:
-        return [
-            Finding.skipped("webhook", "not tried", "--url https://… tries the address that the API posts to")
-        ]
+        return [WEBHOOK.skipped("not tried", "--url https://… tries the address that the API posts to")]
     if secret is None:
-        return [Finding.skipped("webhook", f"{url} was not tried, for lack of a secret to sign with")]
+        return [WEBHOOK.skipped(f"{url} was not tried, for lack of a secret to sign with")]
     return [await examine_webhook(url, secret, tls, **known)]
 
 
@@ -135,7 +131,7 @@ async def _store(configuration: Configuration, environ: Mapping[str, str]) -> li
     try:
         url = find_store(configuration.settings, environ)
     except CannotRunError as error:
-        return [Finding.error("store", str(error), "set it where the runner starts")]
+        return [STORE.error(str(error), "set it where the runner starts")]
     return [await examine_store(url)]
 
 

@@ -1,4 +1,4 @@
-"""A finding of the doctor: one sentence about one thing, and what to do about it."""
+"""What the doctor finds: one sentence about one thing, and what to do about it."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -27,22 +27,25 @@ class Finding:
     remedy: str = ""
     """What to do; empty where there is nothing to do."""
 
-    @classmethod
-    def ok(cls, subject: str, text: str) -> "Finding":
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A thing that is checked; makes the findings about it."""
+
+    name: str
+
+    def ok(self, text: str) -> Finding:
         """It is as it should be."""
-        return cls(subject=subject, state=State.OK, text=text)
+        return Finding(subject=self.name, state=State.OK, text=text)
 
-    @classmethod
-    def warning(cls, subject: str, text: str, remedy: str) -> "Finding":
+    def warning(self, text: str, remedy: str) -> Finding:
         """It works, and deserves a look."""
-        return cls(subject=subject, state=State.WARNING, text=text, remedy=remedy)
+        return Finding(subject=self.name, state=State.WARNING, text=text, remedy=remedy)
 
-    @classmethod
-    def error(cls, subject: str, text: str, remedy: str) -> "Finding":
+    def error(self, text: str, remedy: str) -> Finding:
         """It does not work."""
-        return cls(subject=subject, state=State.ERROR, text=text, remedy=remedy)
+        return Finding(subject=self.name, state=State.ERROR, text=text, remedy=remedy)
 
-    @classmethod
-    def skipped(cls, subject: str, text: str, remedy: str = "") -> "Finding":
+    def skipped(self, text: str, remedy: str = "") -> Finding:
         """It was not checked."""
-        return cls(subject=subject, state=State.SKIPPED, text=text, remedy=remedy)
+        return Finding(subject=self.name, state=State.SKIPPED, text=text, remedy=remedy)

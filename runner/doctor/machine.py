@@ -6,9 +6,12 @@ from contextlib import closing
 
 import aiohttp
 
-from runner.doctor.finding import Finding
+from runner.doctor.finding import Finding, Subject
 from runner.model.settings import Server
 from runner.serve.descriptors import DescriptorShares
+
+PORT = Subject("port")
+OPEN_FILES = Subject("open files")
 
 ANSWER_S = 2.0
 FEW_CALLS = 100
@@ -23,9 +26,7 @@ async def examine_port(server: Server) -> Finding:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except OSError as error:
-        return Finding.error(
-            "port", f'"{host}" is not an address of this machine ({error.strerror})', "set server.host"
-        )
+        return PORT.error(f'"{host}" is not an address of this machine ({error.strerror})', "set server.host")
     with closing(socket.socket(family, kind, proto)) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -36,34 +37,29 @@ async def examine_port(server: Server) -> Finding:
         except OSError as error:
             return await _port_in_use(error, where, host, port)
     if port == 0:
-        return Finding.ok("port", f"a free one of {host}")
-    return Finding.ok("port", f"{where} is free")
+        return PORT.ok(f"a free one of {host}")
+    return PORT.ok(f"{where} is free")
 
 
 async def _port_in_use(error: OSError, where: str, host: str, port: int) -> Finding:
     match error.errno:
         case errno.EADDRINUSE if await _is_runner(host, port):
-            return Finding.ok("port", f"a runner listens at {where} already")
+            return PORT.ok(f"a runner listens at {where} already")
         case errno.EADDRINUSE:
-            return Finding.error(
-                "port", f"another program listens at {where}", "stop it, or set server.port (or run --port)"
+            return PORT.error(
+                f"another program listens at {where}", "stop it, or set server.port (or run --port)"
             )
         case errno.EACCES:
-            return Finding.error(
-                "port",
+            return PORT.error(
                 f"this user may not listen at {where}",
                 "set server.port to one above 1023, and have a proxy forward to it",
             )
         case errno.EADDRNOTAVAIL:
-            return Finding.error(
-                "port",
-                f'"{host}" is not an address of this machine',
-                "set server.host to one that is, or 0.0.0.0",
+            return PORT.error(
+                f'"{host}" is not an address of this machine', "set server.host to one that is, or 0.0.0.0"
             )
         case _:
-            return Finding.error(
-                "port", f"nothing can listen at {where}: {error.strerror}", "set server.host and port"
-            )
+            return PORT.error(f"nothing can listen at {where}: {error.strerror}", "set server.host and port")
 
 
 async def _is_runner(host: str, port: int) -> bool:
@@ -84,5 +80,5 @@ def files_finding(limit: int) -> Finding:
     calls = DescriptorShares.of(limit).calls
     text = f"{limit:,} of them allow {calls:,} calls at a time"
     if calls < FEW_CALLS:
-        return Finding.warning("open files", text, "raise the hard limit (ulimit -Hn, LimitNOFILE)")
-    return Finding.ok("open files", text)
+        return OPEN_FILES.warning(text, "raise the hard limit (ulimit -Hn, LimitNOFILE)")
+    return OPEN_FILES.ok(text)

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from runner.call.tools.egress import refuse_address
-from runner.doctor.finding import Finding
+from runner.doctor.finding import Finding, Subject
 from runner.model.settings import Egress
 from runner.model.values import Instant
 
@@ -57,10 +57,10 @@ class Unreachable:
     obstacle: Obstacle
     detail: str
 
-    def finding(self, subject: str, what: str = "") -> Finding:
+    def finding(self, subject: Subject, what: str = "") -> Finding:
         """The finding for it. `what` comes before the detail."""
         text = f"{what}: {self.detail}" if what else self.detail
-        return Finding.error(subject, text, self.obstacle.value)
+        return subject.error(text, self.obstacle.value)
 
 
 async def probe(

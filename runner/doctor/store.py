@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from runner.doctor.finding import Finding
+from runner.doctor.finding import Finding, Subject
 from runner.store.postgresql import inspection as postgresql
 from runner.store.postgresql.inspection import DatabaseState
 from runner.store.sqlite import inspection as sqlite
@@ -21,7 +21,7 @@ CHECK_S = 5.0
 CONNECT_S = 5.0
 SLOW_S = 0.05
 """Between a runner and its PostgreSQL: each answer waits for a claim."""
-SUBJECT = "store"
+STORE = Subject("store")
 
 
 async def examine_store(url: str) -> Finding:
@@ -29,16 +29,15 @@ async def examine_store(url: str) -> Finding:
     scheme, _, path = url.partition(":")
     match scheme:
         case "sqlite" if path == ":memory:":
-            return Finding.warning(
-                SUBJECT, "records are lost when the process ends", "name a file, such as sqlite:calls.db"
+            return STORE.warning(
+                "records are lost when the process ends", "name a file, such as sqlite:calls.db"
             )
         case "sqlite":
             return await asyncio.to_thread(sqlite_finding, path)
         case "postgresql" | "postgres":
             return await _postgresql_finding(url)
         case _:
-            return Finding.error(
-                SUBJECT,
+            return STORE.error(
                 f'a store of the kind "{scheme}" is not supported',
                 'write "sqlite:calls.db" or "postgresql://…"',
             )
@@ -50,56 +49,48 @@ def sqlite_finding(path: str) -> Finding:
     try:
         return _of_path(shown, path)
     except OSError as error:
-        return Finding.error(SUBJECT, f"{shown}: {str(error.strerror).lower()}", "name another file")
+        return STORE.error(f"{shown}: {str(error.strerror).lower()}", "name another file")
 
 
 def _of_path(shown: str, path: str) -> Finding:
     file = Path(path)
     folder = file.parent
     if not folder.is_dir():
-        return Finding.error(
-            SUBJECT, f'{shown}: "{folder}" is not a directory', "create it, or name another file"
-        )
+        return STORE.error(f'{shown}: "{folder}" is not a directory', "create it, or name another file")
     if not os.access(folder, os.W_OK | os.X_OK):
-        return Finding.error(
-            SUBJECT,
+        return STORE.error(
             f'{shown}: no file can be created in "{folder}", and SQLite needs one beside its own',
             "let the runner's user write there, or name a file elsewhere",
         )
     free = shutil.disk_usage(folder).free
     if free < LEAST_FREE_BYTES:
-        return Finding.warning(
-            SUBJECT,
+        return STORE.warning(
             f"{shown}: {free >> 20} MiB are left on its disk",
             "make room; records.keep in runner.yaml deletes old records",
         )
     if not file.exists():
-        return Finding.ok(SUBJECT, f"{shown} will be created at the first start")
+        return STORE.ok(f"{shown} will be created at the first start")
     if not os.access(file, os.R_OK | os.W_OK):
-        return Finding.error(
-            SUBJECT, f"{shown} may not be written by this user", "let the runner's user read and write it"
+        return STORE.error(
+            f"{shown} may not be written by this user", "let the runner's user read and write it"
         )
     try:
         with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=1.0)) as connection:
             return _of_file(connection, shown, path)
     except sqlite3.Error as error:
-        return Finding.error(
-            SUBJECT, f"{shown} cannot be read: {error}", "name another file, or restore a backup"
-        )
+        return STORE.error(f"{shown} cannot be read: {error}", "name another file, or restore a backup")
 
 
 def _of_file(connection: sqlite3.Connection, shown: str, path: str) -> Finding:
     state = sqlite.state_of(connection)
     if state.is_foreign:
-        return Finding.error(SUBJECT, f"{shown} is the database of another program", "name another file")
+        return STORE.error(f"{shown} is the database of another program", "name another file")
     if state.version > state.known:
         return _newer(shown, state.version, state.known)
     if damage := sqlite.damage_of(connection, CHECK_S):
-        return Finding.error(SUBJECT, f"{shown} is damaged ({damage})", "restore a backup, or move it away")
+        return STORE.error(f"{shown} is damaged ({damage})", "restore a backup, or move it away")
     owner = _owner(path)
-    return Finding.ok(
-        SUBJECT, shown if owner is None else f"{shown}, used by a live runner (process {owner})"
-    )
+    return STORE.ok(shown if owner is None else f"{shown}, used by a live runner (process {owner})")
 
 
 def _owner(path: str) -> str | None:
@@ -122,76 +113,61 @@ async def _postgresql_finding(url: str) -> Finding:
     try:
         connection = await asyncpg.connect(url, timeout=CONNECT_S, statement_cache_size=0)
     except asyncpg.InvalidAuthorizationSpecificationError as error:
-        return Finding.error(
-            SUBJECT,
+        return STORE.error(
             f"{shown} refuses the user: {_words(error)}",
             "is the user right, and the password (in the address, or in PGPASSWORD)?",
         )
     except asyncpg.InvalidCatalogNameError as error:
-        return Finding.error(SUBJECT, f"{shown}: {_words(error)}", "create the database: createdb NAME")
+        return STORE.error(f"{shown}: {_words(error)}", "create the database: createdb NAME")
     except asyncpg.TooManyConnectionsError as error:
-        return Finding.error(
-            SUBJECT,
-            f"{shown}: {_words(error)}",
-            "each runner takes up to 8 connections: raise max_connections",
+        return STORE.error(
+            f"{shown}: {_words(error)}", "each runner takes up to 8 connections: raise max_connections"
         )
     except socket.gaierror as error:
-        return Finding.error(
-            SUBJECT, f'{shown}: the name "{host}" is not known ({_words(error)})', "is it right?"
-        )
+        return STORE.error(f'{shown}: the name "{host}" is not known ({_words(error)})', "is it right?")
     except TimeoutError:
-        return Finding.error(
-            SUBJECT, f"{shown} does not answer in {CONNECT_S:g} s", "does a firewall drop connections?"
-        )
+        return STORE.error(f"{shown} does not answer in {CONNECT_S:g} s", "does a firewall drop connections?")
     except ConnectionRefusedError:
-        return Finding.error(
-            SUBJECT, f"{shown} refuses connections", "is the server up, and are host and port right?"
-        )
+        return STORE.error(f"{shown} refuses connections", "is the server up, and are host and port right?")
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-        return Finding.error(
-            SUBJECT,
-            f"{shown} cannot be reached: {_words(error)}",
-            "is the server up, and are host and port right?",
+        return STORE.error(
+            f"{shown} cannot be reached: {_words(error)}", "is the server up, and are host and port right?"
         )
     try:
         return _of_database(await postgresql.state_of(connection), shown, host)
     except asyncpg.PostgresError as error:
-        return Finding.error(SUBJECT, f"{shown} cannot be used: {_words(error)}", "see the server's log")
+        return STORE.error(f"{shown} cannot be used: {_words(error)}", "see the server's log")
     finally:
         await connection.close(timeout=CONNECT_S)
 
 
 def _of_database(state: DatabaseState, shown: str, host: str) -> Finding:
     if state.is_standby:
-        return Finding.error(SUBJECT, f"{shown} is a standby, which takes no writes", "name the primary")
+        return STORE.error(f"{shown} is a standby, which takes no writes", "name the primary")
     if state.version > state.known + 1:
         return _newer(shown, state.version, state.known)
     if state.version < state.known and not state.may_create:
-        return Finding.error(
-            SUBJECT,
+        return STORE.error(
             f"{shown}: the user may not create tables, and some are missing",
             "grant it: GRANT CREATE ON SCHEMA public TO …",
         )
     took_ms = f"{state.took_s * 1000:.0f} ms"
     if state.took_s > SLOW_S:
-        return Finding.warning(
-            SUBJECT,
+        return STORE.warning(
             f"{shown} answers in {took_ms}, and a call is claimed there before it is answered",
             "run it nearer to the runners",
         )
     is_near = host.startswith("/") or host in {"", "localhost", "127.0.0.1", "::1"}
     if not state.is_encrypted and not is_near:
-        return Finding.warning(
-            SUBJECT,
+        return STORE.warning(
             f"{shown}: the connection is not encrypted, and records travel over it",
             "end the address with ?sslmode=verify-full",
         )
-    return Finding.ok(SUBJECT, f"{shown}, {took_ms}")
+    return STORE.ok(f"{shown}, {took_ms}")
 
 
 def _newer(shown: str, version: int, known: int) -> Finding:
-    return Finding.error(
-        SUBJECT,
+    return STORE.error(
         f"{shown} was written by a newer phone-agents (schema {version}, this one knows {known})",
         "use that one, or name another store",
     )

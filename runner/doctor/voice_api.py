@@ -14,7 +14,7 @@ from runner.api.port import Authentication
 from runner.api.realtime import account, facts
 from runner.api.webhook import TOLERANCE_S
 from runner.config.checking.suggest import did_you_mean
-from runner.doctor.finding import Finding, State
+from runner.doctor.finding import Finding, State, Subject
 from runner.doctor.probe import LookUp, Unreachable, probe
 from runner.model.agent import Agent
 from runner.model.http import Failure, HttpReply, HttpRequest
@@ -22,6 +22,12 @@ from runner.model.settings import Configuration, Provider
 from runner.model.values import Instant
 from runner.serve.reply_body import ACCEPT_ENCODING, BodyError, read_body
 from runner.wording import cut
+
+VOICE_API = Subject("voice API")
+API_KEY = Subject("api key")
+CLOCK = Subject("clock")
+MODEL = Subject("model")
+MODELS = Subject("models")
 
 REPLY_S = 10.0
 MOST_SKEW_S = 30.0
@@ -98,7 +104,7 @@ async def examine_voice_api(
     """All findings about the voice API, in the order in which one needs the other."""
     reached = await probe(base_url, tls, look_up=look_up)
     if isinstance(reached, Unreachable):
-        return [reached.finding("voice API", base_url)]
+        return [reached.finding(VOICE_API, base_url)]
     provider = configuration.settings.provider
     async with VoiceApiClient.client(provider, base_url, key, tls) as client:
         answer = await client.send(account.models_request())
@@ -124,45 +130,38 @@ def key_finding(answer: Answer, base_url: str, reference: str) -> Finding:
     said = f"{reply.status}: {_cut(message)}" if message else str(reply.status)
     match reply.status:
         case None:
-            return Finding.error(
-                "voice API", f"{base_url}: {reply.detail}", "is a proxy in between? Try again in a minute"
+            return VOICE_API.error(
+                f"{base_url}: {reply.detail}", "is a proxy in between? Try again in a minute"
             )
         case 401:
-            return Finding.error(
-                "api key",
+            return API_KEY.error(
                 f"the voice API refuses it ({said})",
                 f"put a valid key of the project whose webhooks arrive here into {reference}",
             )
         case 403:
-            return Finding.error(
-                "api key",
+            return API_KEY.error(
                 f"it may not be used for this ({said})",
                 "let the key read models and use Realtime, or make one without restrictions",
             )
         case 429 if code == facts.INSUFFICIENT_QUOTA:
-            return Finding.error(
-                "api key", f"its project has no credit left ({said})", "add credit to the project"
-            )
+            return API_KEY.error(f"its project has no credit left ({said})", "add credit to the project")
         case 429:
-            return Finding.warning("api key", f"its project asks too often ({said})", "try again in a minute")
+            return API_KEY.warning(f"its project asks too often ({said})", "try again in a minute")
         case 404 | 405:
-            return Finding.warning(
-                "voice API",
+            return VOICE_API.warning(
                 f"{base_url} has no list of models ({said}): whether it accepts the key is not known",
                 f"is that its address? That of OpenAI is {facts.BASE_URL}; set provider.base_url or "
                 f"{facts.BASE_URL_VARIABLE}",
             )
         case status if status >= 500:
-            return Finding.error("voice API", f"{base_url} fails ({said})", "try again in a few minutes")
+            return VOICE_API.error(f"{base_url} fails ({said})", "try again in a few minutes")
         case status if not 200 <= status < 300:
-            return Finding.error(
-                "voice API",
-                f"{base_url} answers {said}",
-                "is that the address of the API, and not of a web page?",
+            return VOICE_API.error(
+                f"{base_url} answers {said}", "is that the address of the API, and not of a web page?"
             )
     host = urlsplit(base_url).hostname
     project = f", project {answer.project}" if answer.project else ""
-    return Finding.ok("api key", f"{host} accepts it{project}")
+    return API_KEY.ok(f"{host} accepts it{project}")
 
 
 def clock_finding(ahead_s: float) -> Finding:
@@ -171,10 +170,10 @@ def clock_finding(ahead_s: float) -> Finding:
     off = f"this machine's clock is about {round(abs(ahead_s), -1):.0f} s {where} the voice API's"
     remedy = f"set it, e.g. by NTP: from {TOLERANCE_S} s on webhooks are refused, and nobody answers"
     if abs(ahead_s) >= TOLERANCE_S:
-        return Finding.error("clock", off, remedy)
+        return CLOCK.error(off, remedy)
     if abs(ahead_s) > MOST_SKEW_S:
-        return Finding.warning("clock", off, remedy)
-    return Finding.ok("clock", "it agrees with the voice API's")
+        return CLOCK.warning(off, remedy)
+    return CLOCK.ok("it agrees with the voice API's")
 
 
 def model_findings(
@@ -184,7 +183,7 @@ def model_findings(
     deployment."""
     models_used = _models(configuration)
     if models is None:
-        return [Finding.skipped("models", f"not looked up: {', '.join(models_used)}")]
+        return [MODELS.skipped(f"not looked up: {', '.join(models_used)}")]
     findings = []
     for model, users in models_used.items():
         if model in models:
@@ -192,43 +191,37 @@ def model_findings(
         text = f'"{model}" is not among the {len(models)} models of the project ({", ".join(users)})'
         hint = did_you_mean(model, models)
         remedy = f"have the project given access to it, or name another one{hint}"
-        make = Finding.error if is_own else Finding.warning
-        findings.append(make("model", text, remedy))
+        report = MODEL.error if is_own else MODEL.warning
+        findings.append(report(text, remedy))
     known = [model for model in models_used if model in models]
-    return ([Finding.ok("models", ", ".join(known))] if known else []) + findings
+    return ([MODELS.ok(", ".join(known))] if known else []) + findings
 
 
 def session_finding(agent: Agent, reply: HttpReply) -> Finding:
     """Whether the API accepts an agent's session."""
-    subject = f"agent {agent.id}"
+    subject = Subject(f"agent {agent.id}")
     _, message = account.complaint(reply)
     match reply.status:
         case None:
-            return Finding.warning(subject, f"its session was not checked: {reply.detail}", "try again")
+            return subject.warning(f"its session was not checked: {reply.detail}", "try again")
         case status if 200 <= status < 300:
             voice = f", voice {agent.voice}" if agent.voice is not None else ""
-            return Finding.ok(subject, f"its session is accepted: {agent.model}{voice}")
+            return subject.ok(f"its session is accepted: {agent.model}{voice}")
         case 400 | 422:
             reason = _cut(message) or "it does not say why"
-            return Finding.error(
-                subject,
+            return subject.error(
                 f"the voice API refuses its session: {reason}",
                 f"mend that in {agent.place.file}: the model, voice, session or parameters of a tool; "
                 f"phone-agents explain {agent.id} shows what is sent",
             )
         case 404 | 405:
-            return Finding.skipped(
-                subject, f"its session was not checked: this API has no way to ({reply.status})"
-            )
+            return subject.skipped(f"its session was not checked: this API has no way to ({reply.status})")
         case status if status == 429 or status >= 500:
-            return Finding.warning(
-                subject,
-                f"its session was not checked: {status} {_cut(message)}".rstrip(),
-                "try again in a minute",
+            return subject.warning(
+                f"its session was not checked: {status} {_cut(message)}".rstrip(), "try again in a minute"
             )
         case status:
-            return Finding.error(
-                subject,
+            return subject.error(
                 f"its session may not be begun: {status} {_cut(message)}".rstrip(),
                 "give the key and its project access to Realtime and to this model",
             )

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit, urlunsplit
 import aiohttp
 from standardwebhooks import Webhook
 
-from runner.doctor.finding import Finding
+from runner.doctor.finding import Finding, Subject
 from runner.doctor.probe import LookUp, Unreachable, probe
 from runner.model.values import Instant
 from runner.serve.app import WEBHOOK_PATH
 from runner.serve.webhooks import IGNORED
 
-SUBJECT = "webhook"
+WEBHOOK = Subject("webhook")
 REPLY_S = 10.0
 EVENT = "phone_agents.doctor"
 """A type of event that no API sends: a runner verifies it and does nothing."""
@@ -34,12 +34,12 @@ async def examine_webhook(
     where = address(url)
     parts = urlsplit(where)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        return Finding.error(
-            SUBJECT, f'"{url}" is not an address of the web', f"write https://calls.example.com{WEBHOOK_PATH}"
+        return WEBHOOK.error(
+            f'"{url}" is not an address of the web', f"write https://calls.example.com{WEBHOOK_PATH}"
         )
     reached = await probe(where, tls, look_up=look_up)
     if isinstance(reached, Unreachable):
-        return reached.finding(SUBJECT, where)
+        return reached.finding(WEBHOOK, where)
     body = json.dumps({"type": EVENT, "data": {}})
     webhook_id = f"wh_doctor_{int(now)}"
     headers = {
@@ -57,13 +57,11 @@ async def examine_webhook(
             text = (await response.content.read(MOST_BODY)).decode(errors="replace").strip()
             return webhook_finding(where, response.status, text, response.headers.get("Location"))
     except TimeoutError:
-        return Finding.error(
-            SUBJECT, f"{where} does not answer in {REPLY_S:g} s", "does the proxy before the runner reach it?"
+        return WEBHOOK.error(
+            f"{where} does not answer in {REPLY_S:g} s", "does the proxy before the runner reach it?"
         )
     except (aiohttp.ClientError, OSError) as error:
-        return Finding.error(
-            SUBJECT, f"{where}: {error}", "is that the address of the runner, or of its proxy?"
-        )
+        return WEBHOOK.error(f"{where}: {error}", "is that the address of the runner, or of its proxy?")
 
 
 def webhook_finding(url: str, status: int, text: str, location: str | None) -> Finding:
@@ -71,47 +69,39 @@ def webhook_finding(url: str, status: int, text: str, location: str | None) -> F
     is_public = urlsplit(url).scheme == "https"
     match status:
         case 200 if text == IGNORED and not is_public:
-            return Finding.warning(
-                SUBJECT,
+            return WEBHOOK.warning(
                 f"{url} reaches a runner that has the same secret, and is not https://",
                 "enter an https:// address at the API",
             )
         case 200 if text == IGNORED:
-            return Finding.ok(SUBJECT, f"{url} reaches a runner that has the same secret")
+            return WEBHOOK.ok(f"{url} reaches a runner that has the same secret")
         case 400:
-            return Finding.error(
-                SUBJECT,
+            return WEBHOOK.error(
                 f"{url} refuses an event that is signed with our secret",
                 "have that runner use the webhook secret of this configuration; its log says more",
             )
         case 404 | 405:
-            return Finding.error(
-                SUBJECT,
+            return WEBHOOK.error(
                 f"{url} has no webhook there ({status})",
                 f"have the proxy forward POST {WEBHOOK_PATH} to the runner, and enter that path at the API",
             )
         case 401 | 403:
-            return Finding.error(
-                SUBJECT,
+            return WEBHOOK.error(
                 f"{url} does not let the request in ({status})",
                 "have the proxy forward POST requests without asking who sends them: a signature says that",
             )
         case status if 300 <= status < 400:
-            return Finding.error(
-                SUBJECT,
+            return WEBHOOK.error(
                 f"{url} redirects to {location or 'another address'}, which the API does not follow",
                 "enter the address that it redirects to",
             )
         case 502 | 503 | 504:
-            return Finding.error(
-                SUBJECT,
-                f"{url} has no runner behind it ({status})",
-                "start the runner, or mend where the proxy leads",
+            return WEBHOOK.error(
+                f"{url} has no runner behind it ({status})", "start the runner, or mend where the proxy leads"
             )
         case status if 200 <= status < 300:
-            return Finding.error(
-                SUBJECT,
+            return WEBHOOK.error(
                 f"{url} is answered by another program ({status})",
                 "have the proxy forward it to the runner's server.host and server.port",
             )
-    return Finding.error(SUBJECT, f"{url} answers {status}", "see the log of the runner, or of its proxy")
+    return WEBHOOK.error(f"{url} answers {status}", "see the log of the runner, or of its proxy")

@@ -23,7 +23,11 @@ def check_webhook_secrets(configuration: Configuration, secrets: FoundSecrets) -
 
 def check_api_key(configuration: Configuration, secrets: FoundSecrets) -> None:
     """Raise CannotRunError for a key that no header can hold: every call would ring unanswered."""
-    key = secrets.api_key()
-    if not (key.isascii() and key.isprintable()) or " " in key:
+    if not is_api_key(secrets.api_key()):
         reference = configuration.settings.provider.api_key
         raise CannotRunError(f"{reference} is not an API key, which is printable ASCII without spaces")
+
+
+def is_api_key(text: str) -> bool:
+    """Whether a header can hold this key."""
+    return text.isascii() and text.isprintable() and " " not in text

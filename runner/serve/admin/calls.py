@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from aiohttp import web
-from aiohttp_sse import EventSourceResponse, sse_response
+from aiohttp_sse import sse_response
 
 from runner.model.event import Steered
 from runner.model.steering import DeedResult, act_of
@@ -118,7 +118,10 @@ class CallRequests:
         self._open_streams += 1
         try:
             async with sse_response(http, ping_interval=HEARTBEAT_S, sep="\n") as response:
-                send = _Sender(response)
+
+                async def send(name: str, data: str, event_id: str) -> None:
+                    await response.send(data, id=event_id or None, event=name)
+
                 try:
                     if call_id is None:
                         await self.streams.all_calls(reader, send)
@@ -219,14 +222,6 @@ class CallRequests:
     def _passed_on(self, request: AdminRequest, *without: str) -> dict[str, str]:
         headers = passed_on(request.http.headers, request.cookie, self.followed.runner)
         return {name: value for name, value in headers.items() if name not in without}
-
-
-class _Sender:
-    def __init__(self, response: EventSourceResponse) -> None:
-        self._response = response
-
-    async def __call__(self, name: str, data: str, event_id: str) -> None:
-        await self._response.send(data, id=event_id or None, event=name)
 
 
 def _fits(row: Mapping[str, Json], agent: Json, text: Json) -> bool:

@@ -4,14 +4,14 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias
 
 from aiohttp import web
 
 from runner.call.records.day import Day
 from runner.model.stored_call import CallFilter, StoredCall
-from runner.model.values import Instant, Json, JsonObject
+from runner.model.values import Instant, JsonObject
 from runner.serve.admin.app import AdminHandler, AdminRequest
 from runner.serve.admin.problem import AdminProblem, not_found
 from runner.serve.admin.records import (
@@ -82,19 +82,7 @@ class RecordRequests:
                 texts = await self.records.texts(where, most)
                 text, name = "".join(f"{each}\n" for each in texts), "ndjson"
             case _:
-                rows: list[Json] = [
-                    {
-                        "id": call.id,
-                        "agent": call.agent,
-                        "caller": call.caller,
-                        "called": call.called,
-                        "started_at": call.started_at,
-                        "ended_at": call.ended_at,
-                        "ended": call.ended,
-                        "cost_usd": call.cost_usd,
-                    }
-                    for call in calls
-                ]
+                rows = list(map(asdict, calls))
                 return web.json_response({"records": rows, "next": after}, headers=headers)
         headers["Content-Disposition"] = f'attachment; filename="calls.{name}"'
         return web.Response(text=text, content_type=FORMATS[name], charset="utf-8", headers=headers)

@@ -84,11 +84,9 @@ def as_csv(calls: list[CallSummary]) -> str:
     """A line for each call, for a spreadsheet. Text from callers never acts as a formula there."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    names = [field.name for field in fields(CallSummary)]
-    writer.writerow(names)
+    writer.writerow(field.name for field in fields(CallSummary))
     for call in calls:
-        values = asdict(call)
-        writer.writerow([_cell(name, values[name]) for name in names])
+        writer.writerow(_cell(name, value) for name, value in asdict(call).items())
     return text.getvalue()
 
 

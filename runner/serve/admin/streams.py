@@ -3,10 +3,10 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TypeAlias
 
 from runner.errors import StoreError
 from runner.model.stored_call import StoredCall
@@ -18,6 +18,7 @@ from runner.serve.admin.followed import FollowedCalls
 from runner.serve.admin.peers import PeerError, Peers
 from runner.serve.admin.problem import not_found
 from runner.serve.live_call import LiveCall
+from runner.store.store import Records
 
 log = logging.getLogger("runner.serve.admin.streams")
 
@@ -35,18 +36,8 @@ BETWEEN_S = 45.0
 """How long a call may be between two runners; more than a lease, and the store's own pauses."""
 
 
-class Send(Protocol):
-    """Sends one event. Raises ConnectionResetError when the reader has left."""
-
-    async def __call__(self, name: str, data: str, event_id: str) -> None:
-        """Send it."""
-
-
-class Records(Protocol):
-    """The records of calls that are over."""
-
-    async def read(self, call_id: str) -> StoredCall | None:
-        """One call."""
+Send: TypeAlias = Callable[[str, str, str], Awaitable[None]]
+"""Sends one event: its name, data and id. Raises ConnectionResetError when the reader has left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,18 +100,23 @@ class Admission:
         except TokenRefusedError as refused:
             raise RefusedError(401, refused.code, str(refused)) from None
 
-    def ringing(self, token: BrowserToken, agent: str, made_as: str | None = None) -> Ringing:
-        """The call that such a token begins, without its offer.
-
-        `made_as` is the API's id of a call that the page has made itself.
-        """
+    def ringing(
+        self,
+        token: BrowserToken,
+        agent: str,
+        *,
+        offer: str | None = None,
+        made_as: str | None = None,
+        has_data_channel: bool = True,
+    ) -> Ringing:
+        """The call that such a token begins. For the rest see `WebRtcOrigin`."""
         origin = WebRtcOrigin(
             subject=token.subject,
             agent=agent,
             vars=token.vars,
-            offer=None,
+            offer=offer,
             made_as=made_as,
-            has_data_channel=True,
+            has_data_channel=has_data_channel,
         )
         return Ringing(call_id=call_id_of(token), created_at=self._clock(), origin=origin)
 

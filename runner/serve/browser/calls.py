@@ -8,7 +8,6 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from aiohttp import web
 
@@ -19,8 +18,10 @@ from runner.errors import CannotRunError, OfferRefusedError
 from runner.model.call import Ringing, WebRtcOrigin
 from runner.model.reception import RingResult
 from runner.model.settings import Browser, Server
-from runner.model.values import Instant, JsonObject
+from runner.model.values import Instant
+from runner.serve.api_client import ApiClient
 from runner.serve.browser.admission import SDP, Admission, check_route
+from runner.serve.browser.client_secret import make_secret
 from runner.serve.browser.live_pages import LivePages
 from runner.serve.browser.origins import LOOPBACK_NAMES, check_origin, shared_with
 from runner.serve.browser.pages import page_routes
@@ -48,13 +49,6 @@ CLOSED = (
 NewCall = Callable[[Ringing, World], Awaitable[LiveCall]]
 
 
-class SecretMaker(Protocol):
-    """Has the voice API create a secret with which a page makes a call of its own."""
-
-    async def __call__(self, ringing: Ringing, world: World) -> JsonObject:
-        """The secret, and when it expires. Raises RefusedError."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
     """What calls are served with, once the runner is ready."""
@@ -63,7 +57,7 @@ class Serving:
     new_call: NewCall
     is_open: Callable[[], bool]
     world: Callable[[], World]
-    make_secret: SecretMaker
+    client: ApiClient
 
 
 class BrowserCalls:
@@ -150,14 +144,10 @@ class BrowserCalls:
         ringing = self._admission.ringing(token, agent)
         serving = self._room_for(ringing)
         offer = await self._admission.offer(request)
-        origin = WebRtcOrigin(
-            subject=token.subject,
-            agent=agent,
-            vars=token.vars,
-            offer=offer.sdp,
-            has_data_channel=self._settings.has_data_channel,
+        offered = self._admission.ringing(
+            token, agent, offer=offer.sdp, has_data_channel=self._settings.has_data_channel
         )
-        live = await self._serve(replace(ringing, origin=origin), token, serving)
+        live = await self._serve(replace(offered, created_at=ringing.created_at), token, serving)
         await live.served(SERVED_S)
         if live.is_over:
             raise not_answered(RingResult.FAILED)
@@ -180,7 +170,7 @@ class BrowserCalls:
         made_as = request.match_info["id"]
         if API_CALL_ID.fullmatch(made_as) is None:
             raise RefusedError(400, "call_id", "this is not the id of a call")
-        ringing = self._admission.ringing(token, agent, made_as)
+        ringing = self._admission.ringing(token, agent, made_as=made_as)
         serving = self._room_for(ringing)
         live = await self._serve(ringing, token, serving)
         await live.served(ATTACHED_S)
@@ -193,9 +183,9 @@ class BrowserCalls:
         token, agent = self._admission.who(request)
         if not self._settings.has_data_channel:
             raise RefusedError(403, "data_channel_closed", CLOSED)
-        ringing = self._admission.ringing(token, agent)
+        ringing = self._admission.ringing(token, agent, offer="", has_data_channel=False)
         serving = self._room_for(ringing)
-        secret = await serving.make_secret(ringing, self._world(serving, ringing))
+        secret = await make_secret(serving.client, ringing, self._world(serving, ringing))
         return web.json_response(secret, headers={"Cache-Control": "no-store"})
 
     def _room_for(self, ringing: Ringing) -> Serving:

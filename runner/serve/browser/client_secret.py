@@ -4,8 +4,7 @@ import logging
 
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.world import World
-from runner.model.action import AnswerCall
-from runner.model.call import Ringing, WebRtcOrigin
+from runner.model.call import Ringing
 from runner.model.values import JsonObject
 from runner.serve.api_client import ApiClient
 from runner.serve.browser.refusal import RefusedError
@@ -13,38 +12,21 @@ from runner.serve.browser.refusal import RefusedError
 log = logging.getLogger("runner.serve.browser.client_secret")
 
 
-class SecretMaker:
-    """Creates secrets for the sessions of agents."""
+async def make_secret(client: ApiClient, ringing: Ringing, world: World) -> JsonObject:
+    """The secret for the session that a call would begin with, and when it expires.
 
-    def __init__(self, client: ApiClient) -> None:
-        self._client = client
+    `ringing` has an empty offer: a call without one would be answered already.
 
-    async def __call__(self, ringing: Ringing, world: World) -> JsonObject:
-        """The secret, for the session that a call would begin with. Raises RefusedError.
-
-        The lookup is not called: the session gets its answer once the call is attached.
-        """
-        answer = _answer(ringing, world)
-        if answer is None:
-            raise RefusedError(502, "failed", "the call cannot be made")
-        api = self._client.api
-        reply = await self._client.send(api.secret_request(answer))
-        secret = api.secret_of(reply)
-        if secret is None:
-            log.warning(
-                "client secret could not be created", extra={"status": reply.status, "detail": reply.detail}
-            )
-            raise RefusedError(503, "api_unavailable", "the voice API gave no secret")
-        return secret
-
-
-def _answer(ringing: Ringing, world: World) -> AnswerCall | None:
-    """The machine's answer to such a call."""
-    origin = ringing.origin
-    assert isinstance(origin, WebRtcOrigin)  # noqa: S101 - pages ask for secrets
-    offered = Ringing(
-        call_id=ringing.call_id,
-        created_at=ringing.created_at,
-        origin=WebRtcOrigin(subject=origin.subject, agent=origin.agent, vars=origin.vars, offer=""),
-    )
-    return CallMachine.answer(offered, world, ringing.created_at)[1]
+    The lookup is not called: the session gets its answer once the call is attached. Raises RefusedError.
+    """
+    _, answer = CallMachine.answer(ringing, world, ringing.created_at)
+    if answer is None:
+        raise RefusedError(502, "failed", "the call cannot be made")
+    reply = await client.send(client.api.secret_request(answer))
+    secret = client.api.secret_of(reply)
+    if secret is None:
+        log.warning(
+            "client secret could not be created", extra={"status": reply.status, "detail": reply.detail}
+        )
+        raise RefusedError(503, "api_unavailable", "the voice API gave no secret")
+    return secret

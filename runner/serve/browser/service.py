@@ -6,7 +6,6 @@ from aiohttp import web
 
 from runner.model.settings import Server
 from runner.serve.browser.calls import BrowserCalls, Serving
-from runner.serve.browser.client_secret import SecretMaker
 from runner.serve.browser.peers import PeerRunners, peer_host
 from runner.serve.listen_address import address_of, open_port
 from runner.serve.listener import Listener
@@ -32,7 +31,7 @@ async def open_to_browsers(
         new_call=service.calls.ringing,
         is_open=process.readiness.takes_calls,
         world=service.calls.world,
-        make_secret=SecretMaker(service.clients.api),
+        client=service.clients.api,
     )
     browser.open(serving)
     peers = PeerRunners(service.storage.store, service.fleet.keeper.info.id, await process.peer_session())

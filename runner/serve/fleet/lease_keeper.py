@@ -70,7 +70,7 @@ class LeaseKeeper:
         """How often the store could not be asked, or its answer is unknown."""
         self._settled = 0
         """How many of these came before the store was last told what we hold."""
-        self._renewed = asyncio.Condition()
+        self._answered = asyncio.Condition()
         self._doubted = asyncio.Event()
         self._looked_at = clock()
 
@@ -108,13 +108,13 @@ class LeaseKeeper:
         """Wait until the store was asked whose our calls are, whatever its answer."""
         if not self.was_paused:
             return
-        async with self._renewed:
-            await self._renewed.wait_for(lambda: not self.was_paused)
+        async with self._answered:
+            await self._answered.wait_for(lambda: not self.was_paused)
 
     async def acting(self) -> None:
         """Wait until `may_act`."""
-        async with self._renewed:
-            await self._renewed.wait_for(lambda: self.may_act)
+        async with self._answered:
+            await self._answered.wait_for(lambda: self.may_act)
 
     async def join(self) -> None:
         """Join the runners. Raises CannotRunError and StoreError."""
@@ -140,7 +140,8 @@ class LeaseKeeper:
         # Its answer holds for when it was asked: this process may have stood still meanwhile.
         asked_at = self._clock()
         await self.beat()
-        await self._has_looked(asked_at)
+        self._looked_at = asked_at
+        await self._wake()
 
     async def beat(self) -> None:
         """Renew the lease, and assert the calls where that is not enough."""
@@ -185,8 +186,8 @@ class LeaseKeeper:
 
     async def told(self) -> None:
         """Wait until the store knows all that we hold now."""
-        async with self._renewed:
-            await self._renewed.wait_for(lambda: not self._must_assert)
+        async with self._answered:
+            await self._answered.wait_for(lambda: not self._must_assert)
 
     def _note_trouble(self, error: Exception) -> None:
         reason = str(error) or "no answer in time"
@@ -203,8 +204,9 @@ class LeaseKeeper:
         asked_at = self._clock()
         is_renewed = await _within(self._lease_s * ANSWER, self._store.renew(lease))
         if is_renewed:
-            await self._is_renewed(asked_at)
-            await self._has_looked(asked_at)
+            self._renewed_at = self._looked_at = asked_at
+            self.trouble = None
+            await self._wake()
         return is_renewed
 
     async def _assert(self, lease: Lease) -> None:
@@ -234,18 +236,13 @@ class LeaseKeeper:
             if call.state is CallState.ANSWERED and call.id in fences:
                 self.calls.confirm(call.id, fences[call.id])
         # Only now: a task that waits to act must not wake for a call that is lost.
-        await self._is_renewed(asked_at)
+        self._renewed_at, self.trouble = asked_at, None
+        await self._wake()
 
-    async def _is_renewed(self, asked_at: float) -> None:
-        self._renewed_at = asked_at
-        self.trouble = None
-        async with self._renewed:
-            self._renewed.notify_all()
-
-    async def _has_looked(self, asked_at: float) -> None:
-        self._looked_at = asked_at
-        async with self._renewed:
-            self._renewed.notify_all()
+    async def _wake(self) -> None:
+        """Wake the tasks that wait for a renewed lease, or for the store to say whose our calls are."""
+        async with self._answered:
+            self._answered.notify_all()
 
 
 async def _within(longest_s: float, asked: Coroutine[Any, Any, _Answer]) -> _Answer:
