@@ -240,7 +240,9 @@ async def test_a_lookup_whose_connection_breaks_gives_its_default(lab: Lab) -> N
     lab.crm.handler = lab.crm.breaks
     lab.declare(desk(lab))
     _, record = await answered(lab)
-    assert record.faults == ("the lookup gave its default: the endpoint could not be reached",)
+    assert record.faults == (
+        "the lookup gave its default: the endpoint was reached, but no reply came back that can be read",
+    )
 
 
 async def test_a_lookup_that_is_late_keeps_the_caller_waiting_for_its_timeout_and_no_longer(lab: Lab) -> None:
