@@ -16,7 +16,6 @@ its threads, until it is idle again.
 
 import argparse
 import asyncio
-import os
 import ssl
 import statistics
 import sys
@@ -217,7 +216,7 @@ class SetUp:
                 await program.ring(session, program.process.url, number)
 
         await asyncio.gather(*(ring() for _ in range(self._at_once)))
-        while program.attaches and await self._attached(session) < attached + calls:  # noqa: ASYNC110
+        while program.attaches and await self._attached(session) < attached + calls:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.02)
         await _settled(program.process)
         spent_s = program.process.cpu_s - before_s
@@ -241,7 +240,7 @@ class SetUp:
         (agents / "runner.yaml").write_text(settings)
         for name, agent in (("desk", AGENT), ("web", QUIET_AGENT)):
             (agents / f"{name}.yaml").write_text(agent.format(instructions=INSTRUCTIONS))
-        environment = {**self._environment, "PYTHONPATH": os.path.abspath(tree)}  # noqa: PTH100
+        environment = {**self._environment, "PYTHONPATH": str(Path(tree).absolute())}
         return Process(self._stack, ["-P", "-m", "runner", "run", str(agents)], environment)
 
     def _database(self) -> str:

@@ -30,8 +30,8 @@ def nothing() -> None:
 
 def no_fencing() -> None:
     """A runner that has lost its calls goes on to serve them."""
-    Member.lose = lambda self, call_id: None  # type: ignore[method-assign]
-    LeaseKeeper.may_act = True  # type: ignore[assignment, method-assign]
+    Member.lose = lambda self, call_id: None  # type: ignore[method-assign] # a bug
+    LeaseKeeper.may_act = True  # type: ignore[assignment, method-assign] # a bug
 
 
 def journal_after_action() -> None:
@@ -40,8 +40,8 @@ def journal_after_action() -> None:
     async def not_waited_for(self: CallHold) -> None:
         return
 
-    CallHold.written = not_waited_for  # type: ignore[method-assign]
-    journal_writer.AT_ONCE = ()  # type: ignore[assignment]
+    CallHold.written = not_waited_for  # type: ignore[method-assign] # a bug
+    journal_writer.AT_ONCE = ()  # type: ignore[assignment] # a bug
     journal_writer.BATCH_S = 5.0
 
 
@@ -60,14 +60,14 @@ def greets_again() -> None:
 
 def output_not_resent() -> None:
     """An output that the API may not have is not sent again."""
-    ToolOutputs.send_again = lambda self: []  # type: ignore[method-assign]
+    ToolOutputs.send_again = lambda self: []  # type: ignore[method-assign] # a bug
 
 
 def lease_not_checked() -> None:
     """A runner that was paused beyond its lease acts before it has asked whose its calls are."""
 
-    LeaseKeeper.was_paused = False  # type: ignore[assignment, method-assign]
-    Member.lose = lambda self, call_id: None  # type: ignore[method-assign]
+    LeaseKeeper.was_paused = False  # type: ignore[assignment, method-assign] # a bug
+    Member.lose = lambda self, call_id: None  # type: ignore[method-assign] # a bug
 
 
 BUGS: dict[str, Callable[[], None]] = {
@@ -85,7 +85,7 @@ BUGS: dict[str, Callable[[], None]] = {
 if __name__ == "__main__":
     BUGS[sys.argv[1]]()
     # Shorter than in life, so that a round of seconds sees many leases end.
-    Timeouts.__init__ = partialmethod(  # type: ignore[method-assign, assignment]
+    Timeouts.__init__ = partialmethod(  # type: ignore[method-assign, assignment] # a bug
         Timeouts.__init__, runner_lease_s=LEASE_S, heartbeat_s=LEASE_S / 5, lease_s=JOB_LEASE_S
     )
     sys.exit(main(sys.argv[2:]))

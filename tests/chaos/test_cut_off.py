@@ -27,7 +27,7 @@ class CutsOff:
     def __init__(self, call: PlacedCall, line: DatabaseLine) -> None:
         self._call, self._line = call, line
         self._answer = call.answer
-        call.answer = self  # type: ignore[method-assign]
+        call.answer = self  # type: ignore[method-assign] # it stands in for it
 
     def __call__(self, action: str, body: Json, now: float) -> RestReply:
         self._line.fail(LineFault.CUT)

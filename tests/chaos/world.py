@@ -258,7 +258,7 @@ class World:
             await self.api.until(lambda: all(call.is_over for call in self.calls), SETTLE_S)
         with suppress(TimeoutError):
             async with asyncio.timeout(JOB_LEASE_S * 6):
-                while any(not self.backend.delivered[call.id] for call in self.calls):  # noqa: ASYNC110
+                while any(not self.backend.delivered[call.id] for call in self.calls):  # noqa: ASYNC110 - nobody tells
                     await asyncio.sleep(0.1)
         for place in self._places:
             if place.line is not None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Page
 
 PICTURES = Path(os.environ.get("SCREENSHOTS") or Path(__file__).parents[2] / "build" / "screenshots")
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 """How long anything may take on a slow machine, of what takes no time on a fast one."""
 HEIGHTS = {1440: 900, 768: 1024, 390: 844}
 WATCH = """

@@ -34,7 +34,7 @@ class Public:
 
     async def ask(self, method: str, path: str, **sent: object) -> tuple[int, str]:
         url = self.proxy.url + path
-        async with self._session.request(method, url, **sent) as response:  # type: ignore[arg-type]
+        async with self._session.request(method, url, **sent) as response:  # type: ignore[arg-type] # as aiohttp takes them
             return response.status, await response.text()
 
 

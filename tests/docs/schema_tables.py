@@ -168,7 +168,7 @@ class _Table:
                 return _TYPES.get(kind, _ANY)
 
     def _target(self, found: Schema) -> Schema:
-        return self._whole["$defs"][_name(found)]  # type: ignore[no-any-return]
+        return self._whole["$defs"][_name(found)]  # type: ignore[no-any-return] # the schemas are our own
 
     def _told(self, found: Schema) -> Schema:
         """The schema with what it refers to beneath it."""

@@ -216,7 +216,7 @@ def test_whether_a_session_is_taken(
         (404, "", None, "error", "has no webhook there (404)"),
         (405, "", None, "error", "has no webhook there (405)"),
         (401, "", None, "error", "does not let the request in (401)"),
-        (308, "", "https://a.example", "error", "redirects to https://a.example, which the API does not follow"),  # noqa: E501
+        (308, "", "https://a.example", "error", "redirects to https://a.example, which the API does not follow"),  # noqa: E501 - a row of a table
         (302, "", None, "error", "redirects to another address, which the API does not follow"),
         (502, "", None, "error", "has no runner behind it (502)"),
         (418, "", None, "error", "answers 418"),

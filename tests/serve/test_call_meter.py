@@ -85,7 +85,7 @@ def responds(at: float, response_id: str, *calls: str, **ended: object) -> tuple
         for name in calls
     )
     end = ResponseEnded(
-        **{"response_id": response_id, "outcome": Outcome.COMPLETED, "calls": called, **ended}  # type: ignore[arg-type]
+        **{"response_id": response_id, "outcome": Outcome.COMPLETED, "calls": called, **ended}  # type: ignore[arg-type] # of several types
     )
     return (at, ResponseStarted(response_id=response_id)), (at, end)
 

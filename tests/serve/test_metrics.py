@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import shutil
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -57,15 +56,16 @@ async def scraped(tmp_path: Path) -> AsyncIterator[str]:
 
 
 async def _after_a_call(session: aiohttp.ClientSession, url: str) -> str:
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
-        async with session.get(url) as response:
-            text = await response.text()
-            assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-        if "phone_agents_calls_total{" in text:
-            return text
-        await asyncio.sleep(0.02)
-    pytest.fail("the call does not end")
+    """What is told once the call is counted, and no longer live."""
+    over = ("\nphone_agents_calls_total{", "\nphone_agents_live_calls 0.0\n")
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            async with session.get(url) as response:
+                text = await response.text()
+                assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+            if all(sample in text for sample in over):
+                return text
+            await asyncio.sleep(0.02)
 
 
 async def test_a_call_is_counted_in_names_that_the_page_tells_and_promtool_likes(scraped: str) -> None:

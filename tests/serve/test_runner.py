@@ -177,7 +177,7 @@ async def test_what_is_wrong_shows_beside_readiness_and_turns_no_caller_away(lab
         assert status == 200
         told = "\nthe store fails: database is locked; records that wait: 1\n"
         async with asyncio.timeout(PATIENCE_S):
-            while told not in (await lab.get("/readyz"))[1]:  # noqa: ASYNC110
+            while told not in (await lab.get("/readyz"))[1]:  # noqa: ASYNC110 - HTTP tells nobody
                 await asyncio.sleep(0.05)
 
 

@@ -321,7 +321,7 @@ async def test_a_peer_that_stops_reading_while_something_waits_is_found_dead(
 ) -> None:
     async def play(it: Peer) -> None:
         await it.open()
-        it.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        it.writer.transport.pause_reading()  # type: ignore[attr-defined] # asyncio's own has it
         while True:  # It goes on talking all the while.
             await it.send(text("still here"))
             await asyncio.sleep(0.01)
@@ -340,7 +340,7 @@ async def test_a_peer_that_stops_reading_while_something_waits_is_found_dead(
 async def test_what_waits_for_a_peer_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     async def play(it: Peer) -> None:
         await it.open()
-        it.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        it.writer.transport.pause_reading()  # type: ignore[attr-defined] # asyncio's own has it
         await asyncio.sleep(STAYS_S)
 
     async with peer(play) as url:
@@ -363,7 +363,7 @@ async def test_pongs_for_a_peer_that_does_not_read_are_bounded(
 ) -> None:
     async def play(it: Peer) -> None:
         await it.open()
-        it.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        it.writer.transport.pause_reading()  # type: ignore[attr-defined] # asyncio's own has it
         await it.send(*before)
         while True:
             await it.send(*[Frame(Opcode.PING, b"p" * 125)] * 500)

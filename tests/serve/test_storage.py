@@ -119,7 +119,7 @@ async def test_records_are_deleted_when_they_are_older_than_they_may_be() -> Non
     await store.close()
     async with opened(keep_s=2 * DAY_S, clock=lambda: 3 * DAY_S) as storage:
         async with asyncio.timeout(PATIENCE_S):
-            while await storage.store.read("old") is not None:  # noqa: ASYNC110
+            while await storage.store.read("old") is not None:  # noqa: ASYNC110 - a store tells nobody
                 await asyncio.sleep(0.01)
         assert await storage.store.read("new") is not None
 

@@ -125,9 +125,9 @@ async def test_a_reload_that_fails_by_a_bug_is_told_and_does_not_stop_the_next_o
     reloads.start(watch=False)
     reloads.ask()
     async with asyncio.timeout(PATIENCE_S):
-        while "reloading the configuration failed and is started again" not in caplog.text:  # noqa: ASYNC110
+        while "reloading the configuration failed and is started again" not in caplog.text:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
         reloads.ask()
-        while versions.current is before:  # noqa: ASYNC110
+        while versions.current is before:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
     await reloads.close()

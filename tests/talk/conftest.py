@@ -95,7 +95,7 @@ class Site:
         self._stack = AsyncExitStack()
 
     def token(self, **claims: Any) -> str:
-        said = {"aud": "phone-agents", "exp": time.time() + 60, "sub": "user-1", "agent": "desk", **claims}
+        said = {"aud": "phone-agents", "exp": time.time() + 300, "sub": "user-1", "agent": "desk", **claims}
         said.setdefault("jti", f"t{time.perf_counter_ns()}")
         return jwt.encode(said, claims.pop("secret", SECRET), algorithm="HS256")
 

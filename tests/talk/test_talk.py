@@ -21,6 +21,8 @@ pytestmark = pytest.mark.browser
 
 LOUDNESS = """
 async () => {
+  const next = () => new Promise((resolve) => setTimeout(resolve, 25));
+  while (!window.call?.streams?.agent) await next();
   const { agent } = window.call.streams;
   const context = new AudioContext();
   const meter = context.createAnalyser();
@@ -28,7 +30,7 @@ async () => {
   const samples = new Float32Array(meter.fftSize);
   let loudest = 0;
   for (let turn = 0; turn < 1000 && loudest < 0.01; turn++) {
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    await next();
     meter.getFloatTimeDomainData(samples);
     const rms = Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
     loudest = Math.max(loudest, rms);
@@ -52,8 +54,10 @@ async def called(site: Site, page: "Page") -> None:
 async def test_one_is_greeted_and_hears_it_and_is_heard(site: Site) -> None:
     placed = site.api.expect_offer(greets())
     page = await site.talk(await site.window(microphone="speaks"))
+    # From the first sound on: a slow machine may have nothing left to hear once the call shows.
+    loudness = asyncio.create_task(page.evaluate(LOUDNESS))
     await called(site, page)
-    assert await page.evaluate(LOUDNESS) > 0.01
+    assert await loudness > 0.01
     await expect(page.locator("#turns li").first).to_contain_text("Hello and welcome")
     await site.api.until(lambda: site.peers.heard.get(placed.id, 0) >= 1, PATIENCE_S)
     await page.click("#call")

@@ -223,7 +223,7 @@ def test_an_offer_is_posted_with_the_session_as_a_form_of_two_typed_parts() -> N
     kinds = {name: part.get_content_type() for name, part in parts.items() if name}
     assert kinds == {"sdp": "application/sdp", "session": "application/json"}
     assert parts["sdp"].get_payload(decode=True) == OFFER.encode()
-    session = json.loads(parts["session"].get_payload(decode=True))  # type: ignore[arg-type]
+    session = json.loads(parts["session"].get_payload(decode=True))  # type: ignore[arg-type] # decoded, it is bytes
     assert session == {**api.session_body(BROWSER.agent, ""), "instructions": "Bréf. ?"}
 
 

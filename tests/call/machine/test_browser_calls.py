@@ -62,7 +62,7 @@ def world(*agents: Agent, routes: tuple[Route, ...] = (WEB,), rejects: tuple[Rej
 def rings(
     *agents: Agent, ring: Ringing | None = None, **tables: tuple[Route, ...] | tuple[RejectRule, ...]
 ) -> tuple[CallMachine, list[Action]]:
-    return CallMachine.ring(ring or ringing(), world(*agents, **tables), NOW)  # type: ignore[arg-type]
+    return CallMachine.ring(ring or ringing(), world(*agents, **tables), NOW)  # type: ignore[arg-type] # tables of several types
 
 
 def happen(machine: CallMachine, *events: CallEvent, now: float = NOW) -> list[Action]:
@@ -171,7 +171,7 @@ def test_with_an_mcp_server_the_greeting_waits_for_both(listed_first: bool) -> N
     machine = answered(replace(GREETED, mcp=(McpServer(label="calendar", settings={}),)))
     first, second = McpListed(item_id="mcp_1", ok=True), CallerConnected()
     if not listed_first:
-        first, second = second, first  # type: ignore[assignment]
+        first, second = second, first  # type: ignore[assignment] # they change places
     assert spoken(happen(machine, SidebandOpened(), first)) == []
     assert spoken(happen(machine, second)) == ["Hello user-1."]
 

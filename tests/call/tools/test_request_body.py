@@ -17,13 +17,13 @@ def parts(media_type: str, body: bytes) -> list[tuple[str | None, bytes]]:
     """The parts as a mail program, which speaks the same MIME, reads them."""
     message = email.message_from_bytes(f"Content-Type: {media_type}\r\n\r\n".encode() + body, policy=HTTP)
     return [
-        (part.get_param("name", header="content-disposition"), part.get_payload(decode=True))  # type: ignore[misc]
+        (part.get_param("name", header="content-disposition"), part.get_payload(decode=True))  # type: ignore[misc] # decoded, it is bytes
         for part in message.iter_parts()
     ]
 
 
 def arguments(kind: BodyKind, **fields: object) -> Body:
-    return Body(kind=kind, is_arguments=True, **fields)  # type: ignore[arg-type]
+    return Body(kind=kind, is_arguments=True, **fields)  # type: ignore[arg-type] # of several types
 
 
 def test_form_data_is_written_in_parts() -> None:

@@ -186,7 +186,7 @@ async def test_a_list_that_was_cut_goes_on_where_it_was(
     third = await greeted(lab)
     await hang_up(lab, second)
     async with asyncio.timeout(PATIENCE_S):
-        while await live_ids(lab) != {first.id, third.id}:  # noqa: ASYNC110
+        while await live_ids(lab) != {first.id, third.id}:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.02)
     async with lab.follow(last_id=seen.id) as stream:
         changed, gone = await stream.next(), await stream.next()
@@ -218,7 +218,7 @@ async def test_a_list_that_was_cut_for_long_begins_anew(
                     assert (await stream.next()).name == "snapshot"
                     return
             except AssertionError as error:
-                assert "too-many-streams" in str(error)  # noqa: PT017
+                assert "too-many-streams" in str(error)  # noqa: PT017 - only then is it asked again
                 await asyncio.sleep(0.02)
 
 
@@ -282,7 +282,7 @@ async def test_a_call_that_nobody_follows_has_no_follower(
         await stream.next("snapshot")
         assert follows_words() is True
     async with asyncio.timeout(PATIENCE_S):
-        while follows_words() is not None:  # noqa: ASYNC110
+        while follows_words() is not None:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.02)
 
 
@@ -296,7 +296,7 @@ async def test_nothing_is_kept_of_a_call_that_was_listed_once(
     live = weakref.ref(lab.runner.service.live_calls.find(call.id))
     await hang_up(lab, call)
     async with asyncio.timeout(PATIENCE_S):
-        while live() is not None:  # noqa: ASYNC110
+        while live() is not None:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.02)
 
 
@@ -320,7 +320,7 @@ async def test_a_bug_in_the_view_costs_no_call(
     monkeypatch.undo()
     await hang_up(lab, call)
     async with asyncio.timeout(PATIENCE_S):
-        while (await lab.ask("GET", f"/admin/records/{call.id}")).status != 200:  # noqa: ASYNC110
+        while (await lab.ask("GET", f"/admin/records/{call.id}")).status != 200:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.02)
     stored = await lab.get(f"/admin/records/{call.id}")
     assert stored["record"]["ended"] == "caller_hung_up"

@@ -85,6 +85,6 @@ async def test_replies_about_a_call_that_is_over_are_as_the_document_says(tmp_pa
         call = await lab.ring(greets(), CallerHangsUp())
         await lab.api.until_over(call)
         async with asyncio.timeout(PATIENCE_S):
-            while (await lab.ask("GET", f"/admin/records/{call.id}")).status != 200:  # noqa: ASYNC110
+            while (await lab.ask("GET", f"/admin/records/{call.id}")).status != 200:  # noqa: ASYNC110 - HTTP tells nobody
                 await asyncio.sleep(0.02)
         await check(lab, tmp_path, call.id)

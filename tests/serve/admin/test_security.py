@@ -287,7 +287,7 @@ async def test_streams_are_counted(lab: AdminLab, monkeypatch: pytest.MonkeyPatc
         assert (reply.status, reply.json["reason"]) == (503, "too-many-streams")
     # Whoever leaves gives the place back, though nothing was to be sent.
     async with asyncio.timeout(PATIENCE_S):
-        while (await lab.ask("GET", "/admin/events?call=rtc_1")).status != 404:  # noqa: ASYNC110
+        while (await lab.ask("GET", "/admin/events?call=rtc_1")).status != 404:  # noqa: ASYNC110 - HTTP tells nobody
             await asyncio.sleep(0.05)
         while True:
             try:

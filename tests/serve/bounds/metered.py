@@ -124,7 +124,7 @@ def measured() -> None:
             group.create_task(watch(observe))
             group.create_task(Meter().run())
 
-    loop_lag.watch_loop = watch_and_measure  # type: ignore[assignment]
+    loop_lag.watch_loop = watch_and_measure  # type: ignore[assignment] # it returns as late
 
 
 def unanswered() -> None:

@@ -96,7 +96,7 @@ class Page:
         assert self.runner.service is not None
         store = self.runner.service.storage.store
         async with asyncio.timeout(PATIENCE_S):
-            while (stored := await store.read(location.rpartition("/")[2])) is None:  # noqa: ASYNC110
+            while (stored := await store.read(location.rpartition("/")[2])) is None:  # noqa: ASYNC110 - a store tells nobody
                 await asyncio.sleep(0.01)
         return dict(stored.record)
 

@@ -17,6 +17,7 @@ from runner.serve.secrets import FoundSecrets
 from runner.standin.faults import Faults, HttpFault
 from runner.standin.script import CallerHangsUp, greets
 from runner.standin.webhook import new_secret
+from tests.patience import PATIENCE_S
 from tests.serve.browser.site import OFFER, SECRET, SITE, Page, an_agent, site, token
 
 
@@ -95,8 +96,8 @@ async def test_a_token_in_a_body_may_come_in_pieces_and_not_too_slowly(
         yield text[40:]
 
     url, headers = f"{page.runner.url}{location}/hangup", {"Origin": SITE}
-    monkeypatch.setattr(admission, "BODY_S", 0.3)
-    for pause_s, status in ((5.0, 408), (0.01, 204)):
+    for body_s, pause_s, status in ((0.05, 5.0, 408), (PATIENCE_S, 0.01, 204)):
+        monkeypatch.setattr(admission, "BODY_S", body_s)
         async with page.session.post(url, data=pieces(pause_s), headers=headers) as response:
             assert response.status == status
 
@@ -144,9 +145,10 @@ async def test_while_an_agent_is_developed_no_token_is_asked_for_on_this_machine
         own = page.runner.url
         status, text, headers = await page.ask("/calls?agent=desk", OFFER, Origin=own)
         assert status == 201, text
-        following = asyncio.create_task(page.ask(headers["Location"] + "/events", method="GET", Origin=own))
-        assert (await page.ask(headers["Location"] + "/connected", Origin=own))[0] == 204
-        assert '"tools": []' in (await following)[1]
+        call = headers["Location"]
+        async with page.session.get(f"{own}{call}/events", headers={"Origin": own}) as following:
+            assert (await page.ask(f"{call}/connected", Origin=own))[0] == 204
+            assert '"tools": []' in await following.text()
         status, text, _ = await page.ask("/calls?agent=desc", OFFER, Origin=own)
         assert (status, json.loads(text)["code"], json.loads(text)["detail"]) == (
             404,

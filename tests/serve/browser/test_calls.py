@@ -20,7 +20,7 @@ from runner.standin import web_calls
 from runner.standin.placed_call import State
 from runner.standin.script import CallerHangsUp, CallerSays, greets, says
 from runner.standin.webhook import new_secret
-from tests.serve.browser.site import OFFER, Page, an_agent, site, token
+from tests.serve.browser.site import OFFER, SITE, Page, an_agent, site, token
 
 
 async def test_a_browser_gets_its_answer_and_the_agent_greets_once_it_is_heard(page: Page) -> None:
@@ -122,10 +122,11 @@ async def test_nobody_touches_somebody_elses_call(page: Page, claims: dict[str, 
 async def test_a_page_follows_its_own_call_to_its_end(page: Page) -> None:
     page.api.expect_offer(greets(), CallerSays(text="Hi."), says("Hello!"), CallerHangsUp())
     _, _, location = await page.calls()
-    following = asyncio.create_task(page.ask(f"{location}/events", bearer=token(), method="GET"))
-    await page.ask(f"{location}/connected", bearer=token())
-    status, text, headers = await following
-    assert (status, headers["Content-Type"]) == (200, "text/event-stream")
+    headers = {"Origin": SITE, "Authorization": f"Bearer {token()}"}
+    async with page.session.get(f"{page.runner.url}{location}/events", headers=headers) as following:
+        await page.ask(f"{location}/connected", bearer=token())
+        text = await following.text()
+    assert (following.status, following.headers["Content-Type"]) == (200, "text/event-stream")
     states = [
         json.loads(line.removeprefix("data: ")) for line in text.splitlines() if line.startswith("data: ")
     ]

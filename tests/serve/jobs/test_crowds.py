@@ -185,7 +185,7 @@ async def test_a_bug_in_one_attempt_is_told_and_the_job_tried_again(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     await desk.call_ends()
-    desk.secrets = None  # type: ignore[assignment]
+    desk.secrets = None  # type: ignore[assignment] # a bug of ours
     await desk.start()
     await desk.passes(0)
     assert rows("SELECT state, attempts, error FROM jobs") == [

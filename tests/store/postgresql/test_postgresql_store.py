@@ -8,7 +8,7 @@ import pytest
 from runner.errors import CannotRunError, StoreError
 from runner.model.stored_call import CallFilter
 from runner.store.opening import open_store
-from runner.store.postgresql.database import CONNECTIONS, STATEMENT_S, Connection, Database
+from runner.store.postgresql.database import CONNECTIONS, Connection, Database
 from runner.store.postgresql.postgresql_store import PostgresqlStore
 from tests.patience import PATIENCE_S
 from tests.store.engines import call_record
@@ -131,8 +131,8 @@ async def test_a_server_that_is_away_is_told_at_once_and_used_again_when_it_is_b
 async def test_a_transaction_that_stands_still_keeps_nobody_waiting(
     postgresql: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runner.store.postgresql.database.IDLE_S", 0.05)
     database = await Database.open(postgresql.new_database())
+    monkeypatch.setattr("runner.store.postgresql.database.IDLE_S", 0.5)
     await database.run(lambda connection: connection.execute("CREATE TABLE held (id integer)"))
     is_locked, goes_on = asyncio.Event(), asyncio.Event()
 
@@ -166,8 +166,10 @@ async def test_what_the_client_of_the_database_complains_of_is_a_failure_of_the_
 async def test_a_statement_that_takes_too_long_is_given_up(
     postgresql: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    url = postgresql.new_database()
+    await (await open_store(url)).close()
     monkeypatch.setattr("runner.store.postgresql.database.STATEMENT_S", 1.0)
-    database = await Database.open(postgresql.new_database())
+    database = await Database.open(url)
     with pytest.raises(StoreError, match=r"^no answer in time$"):
         await database.run(lambda connection: connection.execute("SELECT pg_sleep(10)"))
     await database.close()
@@ -178,18 +180,22 @@ async def test_who_gives_up_does_not_wait_for_a_server_that_hangs(
     postgresql: PostgresqlServer, is_one_statement: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runner.store.postgresql.database.CLOSE_S", 0.05)
+    monkeypatch.setattr("runner.store.postgresql.database.STATEMENT_S", 2 * PATIENCE_S)
     line = DatabaseLine(postgresql.new_database())
 
     async def ask(*, is_urgent: bool) -> int:
-        work = lambda connection: connection.fetchval("SELECT 1")  # noqa: E731
-        answer: int = await database.run(work, is_one_statement=is_one_statement, is_urgent=is_urgent)
+        answer: int = await database.run(
+            lambda connection: connection.fetchval("SELECT 1"),
+            is_one_statement=is_one_statement,
+            is_urgent=is_urgent,
+        )
         return answer
 
     async with line.serving() as url:
         database = await Database.open(url)
         await asyncio.gather(*(ask(is_urgent=True) for _ in range(CONNECTIONS)))
         line.fail(LineFault.DEAD)
-        async with asyncio.timeout(0.8 * STATEMENT_S):
+        async with asyncio.timeout(PATIENCE_S):
             for is_urgent in (False, *[True] * CONNECTIONS):
                 with pytest.raises(TimeoutError):
                     async with asyncio.timeout(0.05):

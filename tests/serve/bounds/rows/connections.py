@@ -86,7 +86,7 @@ async def names_that_are_not_resolved_any_more(service: Service) -> None:
             if await output_of(service, "ask_known_0", {}, to=COMPUTES) != {"ok": True}:
                 known.touch()
     async with asyncio.timeout(PATIENCE_S):
-        while await output_of(service, "ask_known_0", {}, to=COMPUTES) != gone:  # noqa: ASYNC110
+        while await output_of(service, "ask_known_0", {}, to=COMPUTES) != gone:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.2)
     names = [f"ask_dead_{number}" for number in range(2 * LOWERED["serve.egress.LOOKUPS"])]
     looked_up = service.directory / LOOKED_UP
