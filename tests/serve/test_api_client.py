@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -32,10 +33,12 @@ from runner.serve.jitter import jittered
 from runner.serve.reply_body import MAX_REPLY_BYTES
 from runner.serve.timeouts import Timeouts
 from tests.api.realtime.agents import an_agent
+from tests.patience import PATIENCE_S
 from tests.serve.bodies_after_204 import BodiesAfter204
 
-PATIENT = Timeouts(decision_s=9.0, hangup_s=9.0, question_s=9.0, retry_s=0.001)
-IMPATIENT = Timeouts(decision_s=0.4, hangup_s=0.4, question_s=0.4, retry_s=0.001)
+PATIENT = Timeouts(decision_s=PATIENCE_S, hangup_s=PATIENCE_S, question_s=PATIENCE_S, retry_s=0.001)
+# The last attempt begins at half of the time, at the latest.
+IMPATIENT = Timeouts(decision_s=1.5, hangup_s=1.5, question_s=1.5, retry_s=0.05)
 
 ANSWER = AnswerCall(agent=an_agent(), instructions="Be brief.")
 REJECT = RejectCall(status=486)
@@ -263,13 +266,14 @@ async def test_a_lost_reply_is_remembered_after_giving_up(impatient: ApiClient, 
 
 
 async def test_a_decision_that_never_reached_the_api_is_not_ours(
-    session: aiohttp.ClientSession, unused_tcp_port: int
+    session: aiohttp.ClientSession, nobody_listens: socket.socket
 ) -> None:
-    client = client_of(session, f"http://127.0.0.1:{unused_tcp_port}/v1", IMPATIENT)
+    port = nobody_listens.getsockname()[1]
+    client = client_of(session, f"http://127.0.0.1:{port}/v1", IMPATIENT)
     assert await decided(client, "rtc_1") is Decided.UNAVAILABLE
     app = web.Application()
     app.router.add_post("/{path:.*}", says(409, "decision_already_made"))
-    async with TestServer(app, host="127.0.0.1", port=unused_tcp_port):
+    async with TestServer(app, host="127.0.0.1", port=port, socket_factory=lambda *_: nobody_listens):
         assert await decided(client, "rtc_1") is Decided.TAKEN
 
 
@@ -300,9 +304,10 @@ async def test_a_redirect_does_not_get_the_key(client: ApiClient, api: Api) -> N
 
 
 async def test_a_host_that_is_not_there_is_no_exception(
-    session: aiohttp.ClientSession, unused_tcp_port: int
+    session: aiohttp.ClientSession, nobody_listens: socket.socket
 ) -> None:
-    client = client_of(session, f"http://127.0.0.1:{unused_tcp_port}/v1", IMPATIENT)
+    port = nobody_listens.getsockname()[1]
+    client = client_of(session, f"http://127.0.0.1:{port}/v1", IMPATIENT)
     for order in (REFER, HangUp()):
         event = await client.carry_out(order, "rtc_1")
         assert isinstance(event, ReferAnswered | HangUpFailed)

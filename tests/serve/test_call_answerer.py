@@ -47,7 +47,7 @@ class Office:
 
     def __init__(self, session: aiohttp.ClientSession, api: StandIn) -> None:
         self._timeouts = timeouts = Timeouts(
-            decision_s=1.0, retry_s=0.001, redial_delays_s=(0.0, 0.01, 0.01), attach_delays_s=(0.0, 0.01)
+            decision_s=2.0, retry_s=0.001, redial_delays_s=(0.0, 0.01, 0.01), attach_delays_s=(0.0, 0.01)
         )
         self._api = api
         self.records: list[CallRecord] = []

@@ -311,7 +311,7 @@ async def test_a_request_that_may_not_be_sent_twice_is_not_sent_before_it_is_wri
     stage: Stage, method: str, asked: list[str]
 ) -> None:
     live, call = stage.ringing(
-        greeting(stage.slots(method=method, timeout_s=0.1)),
+        greeting(stage.slots(method=method, timeout_s=PATIENCE_S if asked else 0.1)),
         greets(),
         CallerSays(text="Anything on Friday?"),
         calls("find_slots", {"day": "2026-11-27"}, call_id="call_a"),

@@ -279,7 +279,7 @@ async def test_a_call_that_is_being_accepted_when_the_drain_begins_is_ended_too(
 
 
 async def test_trouble_of_the_api_asks_for_another_delivery_which_is_then_answered(lab: Lab) -> None:
-    silent = Faults(accept=(HttpFault(after_s=4.5),))
+    silent = Faults(accept=(HttpFault(after_s=PATIENCE_S),))
     call, status = await lab.ring(greets(), CallerHangsUp(), faults=silent)
     assert (status, call.state) == (503, State.RINGING)
     assert await lab.announce(call) == 200

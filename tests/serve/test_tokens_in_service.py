@@ -134,8 +134,8 @@ class Clock:
         return clock() + self.ahead_s
 
 
-async def played(api: StandIn, runner: Runner, clock: Clock) -> PlacedCall:
-    """A call in which the model places an order."""
+async def played(api: StandIn, users: Endpoint, runner: Runner, clock: Clock) -> PlacedCall:
+    """A call in which the model places an order, and whose record is delivered."""
     order = calls("addOrder", {"kettles": 2})
     call = api.place_call(greets(), CallerSays(text="Two, please."), order, says("Done."), CallerHangsUp())
     headers = sip_headers(caller="+14155550100", called="+18005551212", call_id=call.id)
@@ -147,6 +147,8 @@ async def played(api: StandIn, runner: Runner, clock: Clock) -> PlacedCall:
         assert response.status == 200
     await api.until_over(call)
     assert call.violations == []
+    await asyncio.wait_for(users.delivered.wait(), PATIENCE_S)
+    users.delivered.clear()
     return call
 
 
@@ -156,8 +158,7 @@ async def test_whatever_is_sent_for_an_agent_is_sent_with_a_token_of_its_grant(t
         endpoint() as users,
         running(api, users, tmp_path) as (runner, secret, clock),
     ):
-        call = await played(api, runner, clock)
-        await asyncio.wait_for(users.delivered.wait(), PATIENCE_S)
+        call = await played(api, users, runner, clock)
         assert users.asked == [
             ("/token", "first"),
             ("/caller", "Bearer for-first"),
@@ -169,10 +170,10 @@ async def test_whatever_is_sent_for_an_agent_is_sent_with_a_token_of_its_grant(t
 
         users.asked.clear()
         secret.write_text("second")
-        await played(api, runner, clock)
+        await played(api, users, runner, clock)
         assert users.asked[:2] == [("/token", "second"), ("/caller", "Bearer for-second")]
 
         users.asked.clear()
         clock.ahead_s = 4000.0
-        await played(api, runner, clock)
+        await played(api, users, runner, clock)
         assert users.asked[:2] == [("/token", "second"), ("/caller", "Bearer for-second")]
