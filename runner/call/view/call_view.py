@@ -1,8 +1,8 @@
 """One live call as the admin API shows it: as a row, whole, and as changes since the last look."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias, TypeVar
 
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.session import Session
@@ -15,7 +15,7 @@ from runner.model.values import Instant, Json, JsonObject
 Change: TypeAlias = tuple[str, JsonObject]
 """The name of an event in the admin API's streams, and its data."""
 
-_MadeOf: TypeAlias = tuple[ToolUse, LiveMask, bool]
+Shown = TypeVar("Shown")
 
 MOST_SHOWN = 500
 """Turns and tool calls of one call, the last of each: all of them are compared whenever something changes."""
@@ -32,8 +32,7 @@ class CallView:
         self._mask_key: tuple[Json, ...] = ()
         self._shown: dict[str, dict[str, JsonObject]] = {}
         """What was shown last: for each kind of event, by its key."""
-        self._tools: dict[str, tuple[_MadeOf, JsonObject]] = {}
-        """The tool calls shown last, and what from: to mask a long reply takes up to 50 ms."""
+        self._masked = _Masked()
         self._spans: dict[tuple[str, Instant], JsonObject] = {}
 
     def row(self, now: Instant) -> dict[str, Json]:
@@ -66,6 +65,25 @@ class CallView:
             "last_words": self._last_words(session),
             "runner": self._runner,
         }
+
+    def mask_ahead(self) -> Iterator[None]:
+        """Mask what `whole` and `changes` are about to show, with a pause after each text and reply: all of
+        them together take seconds.
+        """
+        session, mask = self._machine.session, None
+        while session is not None and mask is not self._masking(session):
+            mask = self._masking(session)
+            for _, turn in session.builder.transcript.latest(MOST_SHOWN):
+                mask.turn(turn.text)
+                yield
+            for use in [*session.builder.tools.values()][-MOST_SHOWN:]:
+                self._tool(use, mask)
+                yield
+            for deed in self._machine.deeds:
+                self._deed(deed)
+                yield
+            self._variables(session)
+            yield
 
     def whole(self, now: Instant) -> dict[str, Json]:
         """The whole call. `changes` counts from here."""
@@ -144,7 +162,7 @@ class CallView:
         turns, tools = ({}, {}) if session is None else self._said_and_done(session)
         # In the order in which a client can make use of them: who serves, who speaks, what was said.
         return {
-            "agent": {"": agent_of(session, self._masking(session) if session is not None else None)},
+            "agent": {"": self._agent(session)},
             "floor": {"": floor_of(self._machine, now)},
             "turn": turns,
             "tool": tools,
@@ -162,19 +180,30 @@ class CallView:
             times.append(turn.at)
             after = item_id
         ids = list(turns)
-        is_over = PHASES.get(self._machine.phase) == "over"
-        known, self._tools = self._tools, {}
+        tools: dict[str, JsonObject] = {}
         for use in [*session.builder.tools.values()][-MOST_SHOWN:]:
             before = bisect_right(times, use.started_at)
-            follows = ids[before - 1] if before else None
-            made_of = (use, mask, is_over)
-            tool = known.get(use.call_id)
-            if tool is None or tool[0] != made_of:
-                tool = made_of, tool_of(use, follows, mask, is_over=is_over)
-            elif tool[1]["turn"] != follows:
-                tool = made_of, {**tool[1], "turn": follows}
-            self._tools[use.call_id] = tool
-        return turns, {call_id: shown for call_id, (_, shown) in self._tools.items()}
+            tools[use.call_id] = self._placed(self._tool(use, mask), ids[before - 1] if before else None)
+        return turns, tools
+
+    def _tool(self, use: ToolUse, mask: LiveMask) -> JsonObject:
+        """A tool call, but for its place."""
+        is_over = PHASES.get(self._machine.phase) == "over"
+        made_of = use, mask, is_over and use.took_s is None
+        return self._masked.of(f"tool {use.call_id}", made_of, lambda: tool_of(use, mask, is_over=is_over))
+
+    def _placed(self, tool: JsonObject, turn: str | None) -> JsonObject:
+        """A tool call that began after this turn."""
+        return self._masked.of(f"placed {tool['call_id']}", (tool, turn), lambda: {**tool, "turn": turn})
+
+    def _agent(self, session: Session | None) -> JsonObject:
+        if session is None:
+            return agent_of(None, None, {})
+        return agent_of(session, self._masking(session), self._variables(session))
+
+    def _variables(self, session: Session) -> Json:
+        mask, variables = self._masking(session), dict(session.texts.variables)
+        return self._masked.of("vars", (variables, mask), lambda: mask.data(variables))
 
     def _all_spans(self) -> dict[tuple[str, Instant], JsonObject]:
         session = self._machine.session
@@ -190,7 +219,11 @@ class CallView:
 
     def _deed(self, deed: Deed) -> JsonObject:
         session = self._machine.session
-        given, detail = self._masking(session).deed(deed) if session is not None else ({}, deed.detail)
+        mask = self._masking(session) if session is not None else None
+        return self._masked.of(f"deed {deed.id}", (deed, mask), lambda: self._deed_of(deed, mask))
+
+    def _deed_of(self, deed: Deed, mask: LiveMask | None) -> JsonObject:
+        given, detail = mask.deed(deed) if mask is not None else ({}, deed.detail)
         return {
             "id": deed.id,
             "by": deed.by,
@@ -255,3 +288,24 @@ class CallView:
             redactor.learn(builder.tools.values())
             self._mask, self._mask_key = LiveMask(redactor), key
         return self._mask
+
+
+class _Masked:
+    """What was masked, each with what it was made of: to mask a long reply takes up to 70 ms."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[tuple[Any, ...], Any]] = {}
+
+    def of(self, key: str, made_of: tuple[Any, ...], make: Callable[[], Shown]) -> Shown:
+        """What `key` names, made anew when it is made of something else."""
+        known = self._known.get(key)
+        if known is not None and known[0] == made_of:
+            shown: Shown = known[1]
+            return shown
+        shown = make()
+        self._known[key] = made_of, shown
+        if len(self._known) > 4 * MOST_SHOWN:
+            del self._known[next(iter(self._known))]
+        return shown

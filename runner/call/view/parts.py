@@ -6,7 +6,7 @@ from runner.call.machine.phase import TRANSFERRING, Phase
 from runner.call.machine.session import Session
 from runner.call.view.live_mask import LiveMask
 from runner.model.record import Attempt, ToolUse, Turn
-from runner.model.values import Instant, JsonObject
+from runner.model.values import Instant, Json, JsonObject
 
 PHASES = {
     Phase.WAITING: "connecting",
@@ -49,8 +49,8 @@ def limits_of(session: Session | None) -> JsonObject:
     }
 
 
-def agent_of(session: Session | None, mask: LiveMask | None) -> JsonObject:
-    """Who serves the call, its variables, and what a person may choose from."""
+def agent_of(session: Session | None, mask: LiveMask | None, variables: Json) -> JsonObject:
+    """Who serves the call, its variables (masked), and what a person may choose from."""
     if session is None or mask is None:
         return {
             "agent": "",
@@ -65,7 +65,7 @@ def agent_of(session: Session | None, mask: LiveMask | None) -> JsonObject:
         "agent": agent.id,
         "because": mask.text(last.because) if last is not None else "",
         "at": last.at if last is not None else None,
-        "vars": mask.data(dict(session.texts.variables)),
+        "vars": variables,
         "choices": {
             "transfer_to": list(session.steering.may_transfer_to),
             "handoff": list(session.serving.others),
@@ -88,8 +88,8 @@ def turn_of(item_id: str, after: str | None, turn: Turn, mask: LiveMask) -> Json
     }
 
 
-def tool_of(use: ToolUse, turn: str | None, mask: LiveMask, *, is_over: bool) -> JsonObject:
-    """A tool call, which began after the turn `turn`."""
+def tool_of(use: ToolUse, mask: LiveMask, *, is_over: bool) -> JsonObject:
+    """A tool call, but for the turn after which it began."""
     runs = use.took_s is None and use.status == "unfinished" and not is_over
     return {
         "call_id": use.call_id,
@@ -102,7 +102,6 @@ def tool_of(use: ToolUse, turn: str | None, mask: LiveMask, *, is_over: bool) ->
         "attempts": [_attempt(attempt, mask) for attempt in use.tries],
         "error": mask.text(use.error) if use.error is not None else None,
         "reply": mask.reply(use.reply),
-        "turn": turn,
     }
 
 

@@ -13,7 +13,7 @@ from runner.model.steering import DeedResult, act_of
 from runner.model.values import Instant, Json
 from runner.serve.admin.access import Access
 from runner.serve.admin.app import AdminHandler, AdminRequest
-from runner.serve.admin.followed import FollowedCalls
+from runner.serve.admin.followed import FollowedCalls, in_turns
 from runner.serve.admin.peers import Owner, PeerError, Peers, Reply, as_json, passed_on
 from runner.serve.admin.problem import CONTENT_TYPE, AdminProblem, not_found
 from runner.serve.admin.streams import Reader, ReaderGoneError, Streams
@@ -91,7 +91,9 @@ class CallRequests:
         call_id = str(request.arguments["id"])
         call = self.followed.call(call_id)
         if call is not None:
-            return web.json_response(self.followed.view(call).whole(self.clock()))
+            view = self.followed.view(call)
+            await in_turns(view.mask_ahead())
+            return web.json_response(view.whole(self.clock()))
         owner = await self._owner(call_id, request)
         return _relayed(await self._ask(owner, request, "GET", ("admin", "calls", call_id)))
 

@@ -29,6 +29,15 @@ KEPT_S = 30.0
 """How long the log of a call is kept without readers: they reconnect."""
 
 
+_DONE = object()
+
+
+async def in_turns(steps: Iterator[None]) -> None:
+    """Take each step in a turn of the event loop of its own, so that other calls are served between them."""
+    for _ in steps:
+        await asyncio.sleep(0)
+
+
 class FollowedCall:
     """One followed call: its log, and what its readers have got. It is the call's `follower`."""
 
@@ -42,7 +51,10 @@ class FollowedCall:
         self._clock = clock
         self._look: asyncio.TimerHandle | None = None
         self._next_look = 0.0
-        view.whole(clock())
+        self._ahead: Iterator[None] | None = None
+        self._is_shown = False
+        self._end: int | None = None
+        """The place of the end in the log."""
         self._look_in(LOOK_S)
 
     @property
@@ -68,16 +80,20 @@ class FollowedCall:
     def over(self, *, moved: bool) -> None:
         """The call is over, or served by another runner."""
         with self._guard():
-            self._tell()
+            if self._is_shown:
+                self._tell()
             self.moved = moved
             if not moved:
                 self.log.append("ended", self._view.end())
+                self._end = self.log.last
         self.stop()
 
-    def snapshot(self) -> dict[str, Json]:
-        """The whole call, up to the last event of the log."""
+    async def snapshot(self) -> tuple[int, dict[str, Json]]:
+        """The whole call, and the place in the log that it stands for: only an end is told after it."""
+        await in_turns(self._view.mask_ahead())
         self._tell()
-        return self._view.whole(self._clock())
+        place = self.log.last if self._end is None else self._end - 1
+        return place, self._view.whole(self._clock())
 
     def stop(self) -> None:
         """Stop following."""
@@ -100,6 +116,11 @@ class FollowedCall:
     def _looked(self) -> None:
         self._look = None
         with self._guard():
+            self._ahead = self._ahead or self._view.mask_ahead()
+            if next(self._ahead, _DONE) is not _DONE:
+                self._look_in(0.0)
+                return
+            self._ahead = None
             self._tell()
         self._look_in(LOOK_S)
 
@@ -113,6 +134,10 @@ class FollowedCall:
             self.stop()
 
     def _tell(self) -> None:
+        if not self._is_shown:
+            # There is no reader yet who knows an earlier state.
+            self._is_shown = True
+            self._view.whole(self._clock())
         for name, data in self._view.changes(self._clock()):
             self.log.append(name, data)
 

@@ -203,8 +203,7 @@ class Streams:
             while True:
                 entries = followed.log.after(place) if place is not None else None
                 if entries is None:
-                    call_now = followed.snapshot()
-                    place = followed.log.last
+                    place, call_now = await followed.snapshot()
                     snapshot = {
                         "now": self.clock(),
                         "by": reader.identity.by,

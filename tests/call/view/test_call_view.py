@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from runner.call.records.redaction import Redactor
 from runner.call.view.call_view import CallView
 from runner.model.agent import Agent, Recording, Sensitive
 from runner.model.call import Role
@@ -245,6 +246,48 @@ def test_what_anybody_can_fill_is_text_and_nothing_else() -> None:
         assert "\n" not in line
         assert "\r" not in line
         assert line.isascii()
+
+
+def test_what_is_masked_ahead_is_masked_one_by_one_and_not_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    masked: list[str] = []
+
+    def text(self: Redactor, text: str) -> str:
+        masked.append(text)
+        return f"<{text}>"
+
+    monkeypatch.setattr(Redactor, "text", text)
+    play, view = opened(an_agent(tools=(http_tool(),), record=Recording(kinds=frozenset({Sensitive.SSN}))))
+    play.session.texts.variables["name"] = "Ada"
+    said(play, "Hello?")
+    for call_id in ("call_1", "call_2"):
+        play.happens(ToolCalled(response_id="r", call_id=call_id, name=http_tool().name, arguments="{}"))
+        body = json.dumps(f"reply to {call_id}").encode()
+        play.happens(Replied(call_id=call_id, attempt=1, reply=HttpReply(status=200, body=body)))
+    play.happens(Steered(id="d1", by="lead", act=AddNote(text="Called before.")))
+    masked.clear()
+    for _ in view.mask_ahead():
+        assert len([one for one in masked if one.startswith(("Hello", "reply", "Ada", "Called"))]) <= 1
+        masked.clear()
+    whole = view.whole(play.now)
+    assert [one for one in masked if one] == []
+    assert [turn["text"] for turn in whole["turns"]] == ["<Hello?>"]
+    assert [tool["reply"] for tool in whole["tools"]] == ["<reply to call_1>", "<reply to call_2>"]
+    assert whole["vars"] == {"<name>": "<Ada>"}
+    play.session.texts.variables["name"] = "Bob"
+    assert view.whole(play.now)["vars"] == {"<name>": "<Bob>"}
+
+
+def test_what_is_masked_ahead_is_masked_again_when_there_is_more_to_mask() -> None:
+    record = Recording(results=(("id",),))
+    play, view = opened(an_agent(tools=(http_tool(),), record=record))
+    said(play, "I am Ann Lee.")
+    play.happens(ToolCalled(response_id="r", call_id="call_1", name=http_tool().name, arguments="{}"))
+    steps = view.mask_ahead()
+    next(steps)
+    reply = HttpReply(status=200, body=b'{"id": "Ann Lee"}')
+    play.happens(Replied(call_id="call_1", attempt=1, reply=reply))
+    assert len(list(steps)) > 3, "begun again"
+    assert view.whole(play.now)["turns"][0]["text"] == "I am [redacted]."
 
 
 @pytest.mark.parametrize("is_learning", [False, True])

@@ -10,6 +10,7 @@ import pytest
 
 from runner.call.machine.transfers import NOT_TRANSFERRED
 from runner.call.view.call_view import CallView
+from runner.serve.admin import followed
 from runner.serve.live_call import LiveCall
 from runner.serve.log_lines import call_id_of
 from runner.standin.faults import FINE, Faults, HttpFault, ReferEffect
@@ -87,6 +88,28 @@ async def test_a_call_is_followed_to_its_end(lab: AdminLab) -> None:
     assert "".join(text for role, text in words if role == "agent") == "Yes."
     assert "".join(text for role, text in words if role == "caller") == "Are you there?"
     assert "floor" in {event.name for event in rest}
+
+
+async def test_the_end_of_a_call_is_told_even_if_it_comes_while_the_call_is_first_looked_at(
+    lab: AdminLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait(_: object) -> None:
+        looked_at.set()
+        await may_go_on.wait()
+
+    call = await greeted(lab)
+    monkeypatch.setattr(followed, "in_turns", wait)
+    async with lab.follow(f"/admin/events?call={call.id}") as stream:
+        await looked_at.wait()
+        await hang_up(lab, call)
+        while await live_ids(lab):
+            pass
+        may_go_on.set()
+        await stream.next("snapshot")
+        *_, ended = await stream.to_the_end()
+    assert (ended.name, ended.data["ended"]) == ("ended", "caller_hung_up")
 
 
 async def test_all_calls_are_followed(lab: AdminLab) -> None:
