@@ -29,6 +29,7 @@ UNSEEN = {
         "serve.browser.live_pages.AGAIN_S",
         "serve.browser.live_pages.HEARTBEAT_S",
         "serve.browser.watch.PAUSE_S",
+        "serve.drain.LOOK_S",
         "serve.fleet.journal_writer.BATCH_S",
         "serve.fleet.journal_writer.RETRY_S",
         "serve.fleet.journal_writer.SOON_S",

@@ -133,6 +133,14 @@ class FleetService:
             configuration=configuration,
         )
 
+    async def has_others(self) -> bool:
+        """Whether another runner could take our calls, as far as the store says."""
+        try:
+            async with asyncio.timeout(HAND_OVER_S):
+                return await self.member.has_others()
+        except (TimeoutError, StoreError):
+            return False
+
     async def hand_over(self) -> None:
         """Let other runners take our live calls at once. Does nothing when no other stays."""
         calls = self._live_calls.ids()

@@ -84,6 +84,7 @@ async def test_a_runner_that_is_told_to_end_hands_its_calls_over(desk: Desk) -> 
 
 
 async def test_a_runner_that_comes_while_the_last_one_drains_takes_its_calls(desk: Desk) -> None:
+    desk.settings("server: {drain_timeout: 1h}", store="{env: DATABASE_URL}")
     desk.program = (sys.executable, "-c", LONG_LEASES)
     async with desk.run() as first:
         url = await first.started()
@@ -93,14 +94,13 @@ async def test_a_runner_that_comes_while_the_last_one_drains_takes_its_calls(des
         await first.logged("draining")
         async with desk.run() as second:
             await second.started()
-            first.tell(signal.SIGTERM)
             await desk.api.until(lambda: call.attached == 2)
+            code, _, _ = await first.ended()
+            assert code == 0
             await goes_on(desk, call)
             await second.logged("call has ended")
             second.tell(signal.SIGTERM)
             await second.ended()
-        code, _, _ = await first.ended()
-        assert code == 0
     assert await ended(desk, call) == "caller_hung_up"
 
 
