@@ -146,7 +146,7 @@ def test_what_a_suggestion_inserts_is_yaml(server: LanguageServer, kind: str, te
         (
             "agent",
             "limits: {max_dur¦ation: 15m}",
-            "#### Longest call\n\nMaximum duration of a call; then it is ended."
+            "#### Maximum duration\n\nMaximum duration of a call; then it is ended."
             " The API itself ends a call after 60 minutes.",
         ),
         (
