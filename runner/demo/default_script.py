@@ -57,7 +57,7 @@ class DefaultScript:
 
 
 def default_script(
-    agent: Agent, asked: Sequence[RequestedTool], today: date, by: HandoffTo | None = None
+    agent: Agent, requested: Sequence[RequestedTool], today: date, by: HandoffTo | None = None
 ) -> DefaultScript:
     """The greeting, a caller's line, every tool (or the requested ones) once, and the end of the call.
 
@@ -66,10 +66,10 @@ def default_script(
     would be another agent's.
     """
     notes: list[str] = []
-    chosen = list(asked) or [
+    chosen = list(requested) or [
         RequestedTool(tool=tool.name) for tool in agent.tools if tool.binding.hands_to is None
     ]
-    if not asked:
+    if not requested:
         notes += [
             f'"{tool.name}" hands the call to "{tool.binding.hands_to}"; --call {tool.name} plays that'
             for tool in agent.tools
@@ -114,15 +114,15 @@ def default_script(
 
 def parse_requested(text: str) -> RequestedTool:
     """`tool` or `tool={json object}`. Raises ValueError, with what would be right."""
-    name, equals, given = text.partition("=")
+    name, equals, json_text = text.partition("=")
     if not equals:
         return RequestedTool(tool=name)
     try:
-        arguments = json.loads(given)
+        arguments = json.loads(json_text)
     except ValueError:
-        raise ValueError(f'"{given}" is not JSON; write {name}=\'{{"key": "value"}}\'') from None
+        raise ValueError(f'"{json_text}" is not JSON; write {name}=\'{{"key": "value"}}\'') from None
     if not isinstance(arguments, Mapping):
-        raise ValueError(f'the arguments of "{name}" must be a JSON object, not {given}')
+        raise ValueError(f'the arguments of "{name}" must be a JSON object, not {json_text}')
     return RequestedTool(tool=name, arguments=arguments)
 
 

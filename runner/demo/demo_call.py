@@ -106,23 +106,23 @@ class _DemoCall:
         return self._result
 
     def _runner(self, api: StandIn, endpoints: Endpoints, database: Path) -> Runner:
-        given = self._plan.configuration
+        configuration = self._plan.configuration
         settings = replace(
-            given.settings,
+            configuration.settings,
             provider=replace(
-                given.settings.provider,
+                configuration.settings.provider,
                 base_url=api.base_url,
                 key_header=None,
                 webhook_secrets=(SecretRef(env="SIMULATED"),),
             ),
-            server=replace(given.settings.server, host="127.0.0.1", port=0, admin=None, browser=None),
+            server=replace(configuration.settings.server, host="127.0.0.1", port=0, admin=None, browser=None),
             store=f"sqlite:{database}",
         )
         secrets = FoundSecrets.fixed(
             api_key=api.api_key, webhook_secrets=[self._secret], tools=self._plan.tool_secrets
         )
         return Runner(
-            replace(given, settings=settings),
+            replace(configuration, settings=settings),
             secrets,
             clock=self._clock,
             is_dev=self._is_from_browser,

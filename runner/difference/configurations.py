@@ -49,7 +49,7 @@ def difference(old: Configuration, new: Configuration, now: Instant) -> Differen
         calls=call_changes(old, new, now),
         added=tuple(name for name in new.agents if name not in old.agents),
         removed=tuple(name for name in old.agents if name not in new.agents),
-        agents={name: found for name, found in differing.items() if found},
+        agents={name: changed for name, changed in differing.items() if changed},
         settings=tuple(changes(_settings(old), _settings(new))),
     )
 

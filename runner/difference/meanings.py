@@ -67,7 +67,7 @@ class Meanings:
     def _meaning(self, matcher: Matcher | None) -> Hashable:
         if matcher is None:
             return None
-        found: set[Hashable] = set()
+        meanings: set[Hashable] = set()
         lists: list[frozenset[Hashable]] = []
         for part in parts(matcher):
             if isinstance(part, AnyOf):
@@ -75,12 +75,12 @@ class Meanings:
                 if len(listed) > _SHORT:
                     lists.append(listed)
                 else:
-                    found |= listed
+                    meanings |= listed
             else:
-                found.update(self._part(part))
-        if len(lists) == 1 and found <= lists[0]:
+                meanings.update(self._part(part))
+        if len(lists) == 1 and meanings <= lists[0]:
             return lists[0]
-        return frozenset({*found, *(("list", listed) for listed in lists)})
+        return frozenset({*meanings, *(("list", listed) for listed in lists)})
 
     def _part(self, part: Matcher) -> Iterator[Hashable]:
         match part:
@@ -101,13 +101,13 @@ class Meanings:
 
     def fresh(self, rule: Rule, known: Named) -> list[Matcher]:
         """What a rule names and those others do not."""
-        found: list[Matcher] = []
+        matchers: list[Matcher] = []
         for piece in pieces_of(rule):
             if isinstance(piece, AnyOf):
-                found += self._fresh_of(piece, known)
+                matchers += self._fresh_of(piece, known)
             elif piece not in known:
-                found.append(piece)
-        return found
+                matchers.append(piece)
+        return matchers
 
     def _fresh_of(self, listed: AnyOf, known: Named) -> tuple[Matcher, ...]:
         key = id(listed), *known.lists

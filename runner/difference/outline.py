@@ -101,7 +101,7 @@ def outline(value: object) -> Json:
 def fields_of(value: Any, *, without: frozenset[str] = frozenset()) -> dict[str, Json]:
     """The fields of a dataclass by their names in the language, except those to keep as in the model."""
     passed_over = without | NOT_FOR_CALLERS.get(type(value), frozenset())
-    found: dict[str, Json] = {}
+    tree: dict[str, Json] = {}
     for field in fields(value):
         inner = getattr(value, field.name)
         is_left_out = field.name in passed_over or not field.compare
@@ -109,14 +109,14 @@ def fields_of(value: Any, *, without: frozenset[str] = frozenset()) -> dict[str,
             continue
         name = NAMES.get(field.name, field.name)
         if name.endswith("_s"):
-            found[name.removesuffix("_s")] = duration(inner)
+            tree[name.removesuffix("_s")] = duration(inner)
         elif name == "binding":
-            found |= outline(inner)
+            tree |= outline(inner)
         else:
             written = outline(inner)
             # A field that is named after its only kind, such as a lookup's `http`, is not named twice.
-            found[name] = written[name] if KINDS.get(type(inner)) == name else written
-    return found
+            tree[name] = written[name] if KINDS.get(type(inner)) == name else written
+    return tree
 
 
 def _is_unsaid(value: object, field: Field[Any]) -> bool:

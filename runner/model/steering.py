@@ -144,9 +144,9 @@ ACTS: Mapping[str, type[SteeringAct]] = {kind.NAME: kind for kind in get_args(St
 """The acts by their names."""
 
 
-def act_of(name: str, given: JsonObject) -> SteeringAct:
+def act_of(name: str, fields: JsonObject) -> SteeringAct:
     """The act of this name with these fields, which were checked before."""
-    known = dict(given)
+    known = dict(fields)
     if "when" in known:
         known["when"] = When(known["when"])
     return ACTS[name](**known)

@@ -29,7 +29,7 @@ _DONE_BY_TOOLS = frozenset({"agent", "ended", "handoffs", "order", "requests", "
 """What a refused tool does not do."""
 
 
-def _with_refusals(found: Sequence[Difference], got: Mapping[str, Json]) -> Iterator[Difference]:
+def _with_refusals(differing: Sequence[Difference], got: Mapping[str, Json]) -> Iterator[Difference]:
     """The differences, with the reasons why tools were not carried out since the last expectation."""
     tools = got["record"]["tools"] if got["record"] is not None else []
     refusals = [
@@ -38,7 +38,7 @@ def _with_refusals(found: Sequence[Difference], got: Mapping[str, Json]) -> Iter
         if tool["status"] == "refused" and tool["name"] in got["output"]
     ]
     refusals = list(dict.fromkeys(refusals))
-    for difference in found:
+    for difference in differing:
         yield replace(difference, lines=(*difference.lines, *refusals))
 
 
@@ -107,12 +107,12 @@ def request_line(got: Json) -> str:
 def _list(
     key: str,
     expected: Expected,
-    found: Sequence[Json],
+    actual: Sequence[Json],
     fits: Callable[[Expected, Json], bool],
     line: Callable[[Json], str],
 ) -> Iterator[Difference]:
     entries = _entries(expected)
-    pairs = aligned(entries, found, fits)
+    pairs = aligned(entries, actual, fits)
     if all(one is not None and other is not MISSING for one, other in pairs):
         return
     lines: list[DiffLine] = []
@@ -125,7 +125,7 @@ def _list(
             )
     if not entries:
         lines.insert(0, DiffLine("-", "none"))
-    if not found:
+    if not actual:
         lines.append(DiffLine("+", "none"))
     first = next((one for one, other in pairs if one is not None and other is MISSING), expected)
     yield Difference(place=first.place, what=key, lines=tuple(lines))
@@ -168,26 +168,26 @@ def _unwanted(key: str, unwanted: Expected, got: Mapping[str, Json]) -> Iterator
         yield Difference(place=part.place, what=f"{NEVER}.{name}", lines=(DiffLine("+", line),))
 
 
-def _unwanted_parts(key: str, unwanted: Expected, found: Json) -> Iterator[tuple[Expected, str, Json]]:
+def _unwanted_parts(key: str, unwanted: Expected, actual: Json) -> Iterator[tuple[Expected, str, Json]]:
     """The unwanted parts that are there all the same: kind, name, and observed value."""
     if key in {"cost", "max_cost"}:
-        if found is not None and _costs(key, unwanted, found):
-            yield unwanted, key, found
+        if actual is not None and _costs(key, unwanted, actual):
+            yield unwanted, key, actual
     elif key == "order":
-        if _first_missing(unwanted, found) is None:
+        if _first_missing(unwanted, actual) is None:
             yield unwanted, key, plain(unwanted)
     elif isinstance(unwanted.value, tuple):
         fits = _is_request if key == "requests" else matches
         for number, entry in enumerate(unwanted.value):
-            held = next((other for other in found if fits(entry, other)), MISSING)
-            if held is not MISSING:
-                yield entry, f"{key}[{number}]", held
+            match = next((other for other in actual if fits(entry, other)), MISSING)
+            if match is not MISSING:
+                yield entry, f"{key}[{number}]", match
     elif isinstance(unwanted.value, Mapping):
         for name, field in unwanted.value.items():
-            if isinstance(found, Mapping) and name in found and matches(field, found[name]):
-                yield field, f"{key}.{name}", found[name]
-    elif found is not None and matches(unwanted, found):
-        yield unwanted, key, found
+            if isinstance(actual, Mapping) and name in actual and matches(field, actual[name]):
+                yield field, f"{key}.{name}", actual[name]
+    elif actual is not None and matches(unwanted, actual):
+        yield unwanted, key, actual
 
 
 def _entries(expected: Expected) -> tuple[Expected, ...]:

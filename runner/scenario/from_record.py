@@ -238,8 +238,8 @@ def _reply(use: ToolUse, attempt: Attempt) -> Json:
     return {**status, **_body(body)}
 
 
-def _body(given: Json) -> dict[str, Json]:
-    return {"text": given} if isinstance(given, str) else {"json": given}
+def _body(value: Json) -> dict[str, Json]:
+    return {"text": value} if isinstance(value, str) else {"json": value}
 
 
 def _act(deed: Deed) -> dict[str, Json]:

@@ -100,27 +100,27 @@ def _other_body(got: Mapping[str, Json]) -> str:
 
 
 def aligned(
-    wanted: Sequence[Expected], found: Sequence[Json], fits: Callable[[Expected, Json], bool]
+    wanted: Sequence[Expected], actual: Sequence[Json], fits: Callable[[Expected, Json], bool]
 ) -> list[tuple[Expected | None, Json]]:
     """Both lists side by side, with as much in common as possible.
 
     An entry that the other list lacks stands beside None, or beside MISSING.
     """
-    common = [[0] * (len(found) + 1) for _ in range(len(wanted) + 1)]
-    fit = [[fits(one, other) for other in found] for one in wanted]
+    common = [[0] * (len(actual) + 1) for _ in range(len(wanted) + 1)]
+    fit = [[fits(one, other) for other in actual] for one in wanted]
     for i in reversed(range(len(wanted))):
-        for j in reversed(range(len(found))):
+        for j in reversed(range(len(actual))):
             common[i][j] = common[i + 1][j + 1] + 1 if fit[i][j] else max(common[i + 1][j], common[i][j + 1])
     pairs: list[tuple[Expected | None, Json]] = []
     i = j = 0
-    while i < len(wanted) or j < len(found):
-        if i < len(wanted) and j < len(found) and fit[i][j]:
-            pairs.append((wanted[i], found[j]))
+    while i < len(wanted) or j < len(actual):
+        if i < len(wanted) and j < len(actual) and fit[i][j]:
+            pairs.append((wanted[i], actual[j]))
             i, j = i + 1, j + 1
-        elif j == len(found) or (i < len(wanted) and common[i + 1][j] >= common[i][j + 1]):
+        elif j == len(actual) or (i < len(wanted) and common[i + 1][j] >= common[i][j + 1]):
             pairs.append((wanted[i], MISSING))
             i += 1
         else:
-            pairs.append((None, found[j]))
+            pairs.append((None, actual[j]))
             j += 1
     return pairs

@@ -79,19 +79,19 @@ def _named(entry: LogEntry) -> dict[str, str]:
 
 def _requests(attempts: Iterable[Attempt]) -> list[Json]:
     """Each request once, at its first attempt."""
-    found: dict[str, dict[str, Json]] = {}
+    requests: dict[str, dict[str, Json]] = {}
     for attempt in attempts:
-        if attempt.key in found:
-            found[attempt.key]["attempts"] += 1
+        if attempt.key in requests:
+            requests[attempt.key]["attempts"] += 1
         else:
-            found[attempt.key] = {"tool": attempt.tool, **_request(attempt.request), "attempts": 1}
-    return list(found.values())
+            requests[attempt.key] = {"tool": attempt.tool, **_request(attempt.request), "attempts": 1}
+    return list(requests.values())
 
 
 def _request(request: HttpRequest) -> dict[str, Json]:
     parts = urlsplit(request.url)
     headers = {name.lower(): value for name, value in request.headers}
-    found: dict[str, Json] = {
+    fields: dict[str, Json] = {
         "method": request.method,
         "host": parts.netloc,
         "path": parts.path or "/",
@@ -99,25 +99,25 @@ def _request(request: HttpRequest) -> dict[str, Json]:
         "headers": headers,
     }
     if request.body is None:
-        return found
+        return fields
     text, kind = request.body.decode(), headers.get("content-type", "")
     if kind == "application/json":
-        return {**found, "json": _read(text)}
+        return {**fields, "json": _read(text)}
     if kind == "application/x-www-form-urlencoded":
-        return {**found, "form": _pairs(text)}
-    return {**found, "text": text}
+        return {**fields, "form": _pairs(text)}
+    return {**fields, "text": text}
 
 
 def _pairs(text: str) -> dict[str, Json]:
-    found: dict[str, Json] = {}
+    values: dict[str, Json] = {}
     for name, value in parse_qsl(text, keep_blank_values=True):
-        if name not in found:
-            found[name] = value
-        elif isinstance(found[name], list):
-            found[name].append(value)
+        if name not in values:
+            values[name] = value
+        elif isinstance(values[name], list):
+            values[name].append(value)
         else:
-            found[name] = [found[name], value]
-    return found
+            values[name] = [values[name], value]
+    return values
 
 
 def _read(text: str) -> Json:

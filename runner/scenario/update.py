@@ -49,11 +49,11 @@ def worth_expecting(observed: Mapping[str, Json]) -> dict[str, Json]:
     """The observed values that deserve an expectation: who has the call, what happened, whether it ended."""
     if observed["rejected"] is not None:
         return {"rejected": observed["rejected"]}
-    found: dict[str, Json] = {"agent": observed["agent"], "says": observed["says"]}
+    values: dict[str, Json] = {"agent": observed["agent"], "says": observed["says"]}
     for key in LOGGED:
         if observed[key]:
-            found[key] = [_request(one) for one in observed[key]] if key == "requests" else observed[key]
-    return found if observed["ended"] is None else {**found, "ended": observed["ended"]}
+            values[key] = [_request(one) for one in observed[key]] if key == "requests" else observed[key]
+    return values if observed["ended"] is None else {**values, "ended": observed["ended"]}
 
 
 def _request(got: JsonObject) -> JsonObject:

@@ -218,8 +218,8 @@ class Caller:
         return bool(self._audio_input().get("transcription"))
 
     def _audio_input(self) -> JsonObject:
-        found: JsonObject = self._conversation.session.get("audio", {}).get("input", {})
-        return found
+        audio_input: JsonObject = self._conversation.session.get("audio", {}).get("input", {})
+        return audio_input
 
     def _ms(self) -> int:
         return int(self._conversation.flows.now_s * 1000)

@@ -84,8 +84,8 @@ def country_code(region: str) -> str:
 
 def regions_with(code: str) -> tuple[str, ...]:
     """The regions whose numbers begin with this country code: of `+1` there are more than twenty."""
-    found: tuple[str, ...] = _plans().COUNTRY_CODE_TO_REGION_CODE.get(int(code), ())
-    return found
+    regions: tuple[str, ...] = _plans().COUNTRY_CODE_TO_REGION_CODE.get(int(code), ())
+    return regions
 
 
 @lru_cache(maxsize=4096)

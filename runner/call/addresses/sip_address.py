@@ -161,8 +161,8 @@ def _parse_host(text: str) -> tuple[str | None, int | None]:
 
 def _parameters(text: str) -> Mapping[str, str]:
     """The first of a repeated parameter counts."""
-    found: dict[str, str] = {}
+    parameters: dict[str, str] = {}
     for name, quoted, plain in _PARAMETER.findall(text):
         value = _QUOTED_PAIR.sub(r"\1", quoted) if quoted else plain.strip()
-        found.setdefault(name.lower(), value)
-    return found
+        parameters.setdefault(name.lower(), value)
+    return parameters

@@ -65,16 +65,16 @@ class Instants:
 
     def _boundaries(self, names: Iterable[str]) -> list[Instant]:
         """Where hours begin and end in the days to come, and on days that are not closed on every side."""
-        found: set[Instant] = set()
+        instants: set[Instant] = set()
         for name in names:
             there = [side[name] for side in self._sides if name in side]
             edges = {day for schedule in there for day in _days_at_edges(schedule, self._now)}
             differing = {day for day in edges if len({other.is_closed_on(day) for other in there}) > 1}
             for schedule in there:
                 days = differing.union(_upcoming(schedule, self._now))
-                found.update(_edges(schedule, days))
-        upcoming = sorted(now for now in found if now >= self._now)
-        return upcoming + sorted(found - set(upcoming), reverse=True)
+                instants.update(_edges(schedule, days))
+        upcoming = sorted(now for now in instants if now >= self._now)
+        return upcoming + sorted(instants - set(upcoming), reverse=True)
 
 
 def _upcoming(schedule: Schedule, now: Instant) -> Iterator[date]:

@@ -45,12 +45,12 @@ def addresses(matchers: Sequence[Matcher], default_country: str | None) -> Itera
 
     `default_country` applies to numbers without a country code, as for a call.
     """
-    asked = [compiled(matcher) for matcher in matchers]
+    conditions = [compiled(matcher) for matcher in matchers]
     refused = 0
     for text in _address_texts(matchers):
         address = read_address(text, default_country)
         subject = (Subject.party(address),)
-        if all(matcher.find(subject) for matcher in asked):
+        if all(matcher.find(subject) for matcher in conditions):
             yield address
         else:
             refused += 1
@@ -60,10 +60,10 @@ def addresses(matchers: Sequence[Matcher], default_country: str | None) -> Itera
 
 def header_value(matchers: Sequence[Matcher], default_country: str | None) -> str | None:
     """A value that all of these entries match; None where none was found."""
-    asked = [compiled(matcher) for matcher in matchers]
+    conditions = [compiled(matcher) for matcher in matchers]
     for value in islice(chain(_texts(matchers), _address_texts(matchers)), _MOST_REFUSED):
         subject = (Subject.header(value, default_country),)
-        if all(matcher.find(subject) for matcher in asked):
+        if all(matcher.find(subject) for matcher in conditions):
             return value
     return None
 

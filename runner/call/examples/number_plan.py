@@ -26,7 +26,7 @@ class NumberPlan:
     @classmethod
     def of(cls, matchers: Iterable[Matcher | None]) -> "NumberPlan":
         """The plan of these matchers, each of one rule."""
-        found: set[str] = set()
+        beginnings: set[str] = set()
         countries: set[str] = set()
         lists: dict[int, AnyOf] = {}
         for piece in chain.from_iterable(map(pieces, matchers)):
@@ -36,12 +36,12 @@ class NumberPlan:
                 lists[id(piece)] = piece
             for leaf in boundaries(piece):
                 if isinstance(leaf, ExactNumber):
-                    found.add(leaf.number)
+                    beginnings.add(leaf.number)
                 elif isinstance(leaf, Prefix):
-                    found.add(leaf.prefix)
+                    beginnings.add(leaf.prefix)
                 elif isinstance(leaf, Country):
                     countries |= leaf.codes
-        return cls(sorted(found), list(_numbers_of_regions(countries)))
+        return cls(sorted(beginnings), list(_numbers_of_regions(countries)))
 
     def within(self, prefix: str) -> Iterator[str]:
         """Numbers with this prefix: first those that no longer prefix covers, then some that one does."""

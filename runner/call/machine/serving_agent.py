@@ -184,13 +184,14 @@ class ServingAgent:
         switch = self.pending or self._last
         return switch is not None and switch.update.update_id == update_id
 
-    def confirm(self, now: Instant, *, told: bool) -> Switch | None:
-        """The API has accepted the change, or (`told` False) has not refused it in time. None without one."""
+    def confirm(self, now: Instant, *, is_confirmed: bool) -> Switch | None:
+        """The API has accepted the change, or (not `is_confirmed`) has not refused it in time. None without
+        one."""
         switch, self.pending = self.pending, None
         if switch is None:
-            self._is_confirmed = self._is_confirmed or told
+            self._is_confirmed = self._is_confirmed or is_confirmed
             return None
-        self._last, self._is_confirmed = switch, told
+        self._last, self._is_confirmed = switch, is_confirmed
         self.texts.adopt(switch.texts)
         self.servers = switch.update.servers
         self.agent = switch.agent

@@ -186,8 +186,8 @@ def _response_ended(session: Session, ended: ResponseEnded, now: Instant) -> lis
     return intents + session.tools.go_on()
 
 
-def _output_taken(session: Session, taken: OutputTaken, now: Instant) -> list[Intent]:
-    session.tools.outputs.confirmed(taken.call_id)
+def _output_taken(session: Session, output: OutputTaken, now: Instant) -> list[Intent]:
+    session.tools.outputs.confirmed(output.call_id)
     return []
 
 
@@ -209,7 +209,7 @@ def _last_reply(session: Session, replied: Replied, now: Instant) -> list[Intent
 
 def _session_updated(session: Session, updated: SessionUpdated, now: Instant) -> list[Intent]:
     if session.serving.expects(updated.update_id):
-        return session.dispatch.handed_off(now, told=True)
+        return session.dispatch.handed_off(now, is_confirmed=True)
     return session.refresh.confirmed(updated.update_id, now)
 
 
@@ -224,7 +224,7 @@ def _timer_fired(session: Session, fired: TimerFired, now: Instant) -> list[Inte
         case TimerKind.RETRY:
             return [*session.tools.again(fired.timer.key, now)]
         case TimerKind.HANDOFF:
-            return session.dispatch.handed_off(now, told=False)
+            return session.dispatch.handed_off(now, is_confirmed=False)
         case TimerKind.LEAD:
             return session.steering.lease_is_over(now)
         case TimerKind.REFRESH:

@@ -55,7 +55,7 @@ class Speech:
     floor: Floor = field(default=Floor.CLOSED, init=False)
     queue: SentenceQueue = field(default_factory=SentenceQueue, init=False)
     _count: int = field(default=0, init=False)
-    _asked: Request | None = field(default=None, init=False)
+    _request: Request | None = field(default=None, init=False)
     unheard: UnheardSentences = field(default_factory=UnheardSentences, init=False)
     _current: str | None = field(default=None, init=False)
     _over: RecentIds = field(default_factory=RecentIds, init=False)
@@ -93,8 +93,8 @@ class Speech:
 
     def is_speaking_its_own(self, now: Instant) -> bool:
         """Whether it speaks, and not what a person wanted said."""
-        if self._asked is not None:
-            return not self._asked.is_persons
+        if self._request is not None:
+            return not self._request.is_persons
         if self._current is not None:
             return self._current not in self._of_persons
         return self.floor in _SPEAKING or (self.playback.is_playing(now) and not self.unheard.has_persons)
@@ -155,14 +155,14 @@ class Speech:
             self.unheard.report(self.queue.drop(except_persons=True), SentenceEnd.DROPPED)
         if self.floor is not Floor.IDLE or self._is_held:
             return []
-        asked = self.queue.take(wish_id(self._count + 1))
-        if asked is None:
+        request = self.queue.take(wish_id(self._count + 1))
+        if request is None:
             return []
         self._count += 1
-        self._asked = asked
-        spoken = [sentence.say for sentence in asked.sentences if sentence.say is not None]
-        instructions = [sentence.tell for sentence in asked.sentences if sentence.tell is not None]
-        speak = Speak(wish=asked.wish, say=" ".join(spoken) or None, tell="\n".join(instructions) or None)
+        self._request = request
+        spoken = [sentence.say for sentence in request.sentences if sentence.say is not None]
+        instructions = [sentence.tell for sentence in request.sentences if sentence.tell is not None]
+        speak = Speak(wish=request.wish, say=" ".join(spoken) or None, tell="\n".join(instructions) or None)
         return [*self._move(Cue.ASKED, now), speak]
 
     def _move(self, cue: Cue, now: Instant) -> list[Action]:
@@ -181,17 +181,17 @@ class Speech:
         self._current = started.response_id
         if started.wish is not None:
             self._wishes_come_back = True
-        if self._asked is not None and started.wish == self._asked.wish:
-            self._take_up(started.response_id, self._asked)
-        elif self._asked is None:
+        if self._request is not None and started.wish == self._request.wish:
+            self._take_up(started.response_id, self._request)
+        elif self._request is None:
             self.queue.api_goes_on(sees_all=sees_all)
         return [*self._move(Cue.BEGAN, now), *self._cut_short(started)]
 
-    def _take_up(self, response_id: str, asked: Request) -> None:
+    def _take_up(self, response_id: str, request: Request) -> None:
         """This response is the requested one."""
-        self.unheard.add(response_id, asked)
-        self._asked = None
-        if asked.is_persons:
+        self.unheard.add(response_id, request)
+        self._request = None
+        if request.is_persons:
             self._of_persons |= {response_id}
 
     def _cut_short(self, started: ResponseStarted) -> list[Action]:
@@ -201,24 +201,24 @@ class Speech:
         if not self._is_led:
             return []
         request = self.unheard.of(started.response_id)
-        if request is None and self._asked is not None and not self._wishes_come_back:
+        if request is None and self._request is not None and not self._wishes_come_back:
             # This provider does not send wishes back: it is most likely the requested response.
-            request = self._asked
+            request = self._request
         return [] if request is not None and request.is_persons else [Interrupt()]
 
     def _ended(self, ended: ResponseEnded, now: Instant) -> list[Action]:
         if not self._over.add(ended.response_id):
             return []
         moved: list[Action] = []
-        if self._asked is not None and (ended.wish == self._asked.wish or not self._wishes_come_back):
+        if self._request is not None and (ended.wish == self._request.wish or not self._wishes_come_back):
             # Its beginning was missed, or the provider does not send our wish back: a response that ended
             # while our request was open, and not refused, was ours.
-            self._take_up(ended.response_id, self._asked)
+            self._take_up(ended.response_id, self._request)
             moved += self._move(Cue.BEGAN, now)
         if self._current in {None, ended.response_id}:
             self._current = None
             moved += self._move(Cue.ENDED, now)
-            if self._asked is not None:
+            if self._request is not None:
                 # Our request crossed with this response, which was not ours: it stands, or will be refused.
                 moved += self._move(Cue.ASKED, now)
         if ended.outcome is Outcome.COMPLETED:
@@ -254,26 +254,26 @@ class Speech:
         return [SetTimer(timer=Timer(TimerKind.MODEL_RETRY), at=now + wait_s)]
 
     def _refused(self, error: ApiError, now: Instant) -> list[Action]:
-        request = self._asked
+        request = self._request
         if request is None or error.about not in {request.wish, None}:
             return []
         if error.kind is ApiErrorKind.BUSY_SPEAKING:
-            self._asked = None
+            self._request = None
             self.queue.put_back(request, somebody_speaks=True)
             return self._move(Cue.REFUSED_BUSY, now)
         if error.about is None:
             return []
         if error.kind is ApiErrorKind.RATE_LIMITED and self._rate_limited < len(RATE_LIMIT_WAITS_S):
-            self._asked = None
+            self._request = None
             return [*self._ask_later(request, now), *self._move(Cue.REFUSED, now)]
-        self._asked = None
+        self._request = None
         self.unheard.report(request.sentences, SentenceEnd.FAILED)
         return self._move(Cue.REFUSED, now)
 
     def _overdue(self, now: Instant) -> list[Action]:
-        if self._asked is not None:
-            self.unheard.report(self._asked.sentences, SentenceEnd.FAILED)
-            self._asked = None
+        if self._request is not None:
+            self.unheard.report(self._request.sentences, SentenceEnd.FAILED)
+            self._request = None
         self._current = None
         # While the API holds on to a response that never ends, it refuses every further one.
         is_stuck = self.floor in {Floor.ACTIVE, Floor.OVERLAP} and not self.playback.is_playing(now)
@@ -281,8 +281,8 @@ class Speech:
 
     def _lost(self, now: Instant) -> list[Action]:
         """It is unknown what the caller heard of the active response, and nothing is ever said twice."""
-        if self._asked is not None:
-            self.unheard.report(self._asked.sentences, SentenceEnd.LOST)
+        if self._request is not None:
+            self.unheard.report(self._request.sentences, SentenceEnd.LOST)
         self.unheard.lose()
-        self._asked = self._current = None
+        self._request = self._current = None
         return self._move(Cue.LOST, now)

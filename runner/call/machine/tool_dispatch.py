@@ -61,9 +61,9 @@ class ToolDispatch:
             intents += self.tools.run(opened, binding, now)
         return intents + self.tools.go_on()
 
-    def handed_off(self, now: Instant, *, told: bool) -> list[Intent]:
+    def handed_off(self, now: Instant, *, is_confirmed: bool) -> list[Intent]:
         """The API has accepted the change of the session: the other agent serves the call now."""
-        switch = self.serving.confirm(now, told=told)
+        switch = self.serving.confirm(now, is_confirmed=is_confirmed)
         if switch is None:
             return []
         fields = {"agent": switch.agent.id, "because": switch.because}

@@ -60,7 +60,7 @@ class DigitRun:
 
 def digit_runs(text: str) -> tuple[DigitRun, ...]:
     """The runs of a text, in order."""
-    return tuple(_run(text, found.start(), found.end()) for found in _RUN.finditer(text))
+    return tuple(_run(text, match.start(), match.end()) for match in _RUN.finditer(text))
 
 
 def _run(text: str, start: int, end: int) -> DigitRun:

@@ -107,14 +107,14 @@ class Redactor:
             detail=self.text(record.detail),
         )
 
-    def arguments(self, given: Json) -> Json:
+    def arguments(self, value: Json) -> Json:
         """A tool call's arguments, as an object or as the model's text."""
-        if not isinstance(given, str) or not self._argument_paths:
-            return self._at_paths(given, self._argument_paths)
-        arguments = _as_object(given)
+        if not isinstance(value, str) or not self._argument_paths:
+            return self._at_paths(value, self._argument_paths)
+        arguments = _as_object(value)
         if arguments is None:
             # The paths cannot be applied, so all of it may be sensitive.
-            return MASKED if given else given
+            return MASKED if value else value
         return json.dumps(self._at_paths(arguments, self._argument_paths), ensure_ascii=False)
 
     def result(self, reply: Json) -> Json:
@@ -195,7 +195,7 @@ def values_at(value: Json, paths: Iterable[Path]) -> set[str]:
 
     Every entry of a list is searched.
     """
-    leaves = {leaf for path in paths for found in _at(value, path) for leaf in _leaves(found)}
+    leaves = {leaf for path in paths for inner in _at(value, path) for leaf in _leaves(inner)}
     return {leaf for leaf in leaves if len(leaf) >= (_SHORTEST_NUMBER if leaf.isdecimal() else _SHORTEST)}
 
 
@@ -255,11 +255,11 @@ def _without(value: Json, paths: Collection[Path]) -> Json:
     return masked
 
 
-def _masked(text: str, found: Sequence[tuple[Span, str]]) -> str:
+def _masked(text: str, masks: Sequence[tuple[Span, str]]) -> str:
     """The text with a mark in place of each span. Where spans meet, the first one names the mark."""
     merged: list[tuple[Span, int]] = []
-    for order in sorted(range(len(found)), key=lambda order: found[order][0]):
-        start, end = found[order][0]
+    for order in sorted(range(len(masks)), key=lambda order: masks[order][0]):
+        start, end = masks[order][0]
         if merged and start < merged[-1][0][1]:
             (first_start, first_end), first = merged.pop()
             merged.append(((first_start, max(first_end, end)), min(first, order)))
@@ -267,6 +267,6 @@ def _masked(text: str, found: Sequence[tuple[Span, str]]) -> str:
             merged.append(((start, end), order))
     parts, at = [], 0
     for (start, end), order in merged:
-        parts += [text[at:start], found[order][1]]
+        parts += [text[at:start], masks[order][1]]
         at = end
     return "".join([*parts, text[at:]])

@@ -76,21 +76,21 @@ class Alternatives:
                 self._named.add(part)
 
     def _memberships(self) -> dict[Matcher, tuple[int, ...]]:
-        found: dict[Matcher, tuple[int, ...]] = {}
+        memberships: dict[Matcher, tuple[int, ...]] = {}
         for number, entries in enumerate(self._lists.values()):
             for entry in dict.fromkeys(entries):
-                found[entry] = (*found.get(entry, ()), number)
-        return found
+                memberships[entry] = (*memberships.get(entry, ()), number)
+        return memberships
 
     def _entries(self, matcher: Matcher | None) -> list[Matcher | None]:
         if matcher is None:
             return [None]
-        found: list[Matcher | None] = []
+        entries: list[Matcher | None] = []
         for leaf in self._leaves(matcher):
-            found += (
+            entries += (
                 [Country(frozenset({code})) for code in leaf.codes] if isinstance(leaf, Country) else [leaf]
             )
-        return found
+        return entries
 
     def _leaves(self, matcher: Matcher) -> Iterator[Matcher]:
         for part in parts(matcher):

@@ -74,10 +74,10 @@ class Facts:
     @cached_property
     def headers(self) -> Mapping[str, list[Subject]]:
         """The values of each header, by its name in lower case."""
-        found: dict[str, list[Subject]] = {}
+        subjects: dict[str, list[Subject]] = {}
         for name, value in self.call.headers:
-            found.setdefault(name.lower(), []).append(Subject.header(value.strip(), self._default_country))
-        return found
+            subjects.setdefault(name.lower(), []).append(Subject.header(value.strip(), self._default_country))
+        return subjects
 
     def is_open(self, schedule: str) -> bool:
         """Whether the schedule of this name is open now."""

@@ -112,16 +112,16 @@ class RouteTable:
 
         Of a repeated one, the value for which the call's route was taken; else the first.
         """
-        found: dict[str, tuple[str, list[str]]] = {}
+        by_name: dict[str, tuple[str, list[str]]] = {}
         for name, value in call.headers:
             if name.lower() in self._header_names:
-                found.setdefault(name.lower(), (name, []))[1].append(value)
+                by_name.setdefault(name.lower(), (name, []))[1].append(value)
         matchers: dict[str, Matcher] = {}
         if match is not None and match.route is not None:
             matchers = {name.lower(): matcher for name, matcher in match.route.conditions.headers}
         return {
             name: self._decisive(values, matchers.get(key)) if len(values) > 1 else values[0]
-            for key, (name, values) in found.items()
+            for key, (name, values) in by_name.items()
         }
 
     def _decisive(self, values: Sequence[str], matcher: Matcher | None) -> str:
@@ -190,7 +190,9 @@ class _Rules(Generic[RuleT]):
 
     def __init__(self, rules: Iterable[tuple[RuleT, CompiledConditions]]) -> None:
         self._rules: list[tuple[RuleT, CompiledConditions]] = sorted(rules, key=lambda entry: entry[0].place)
-        self._conditions: dict[int, CompiledConditions] = {id(rule): asked for rule, asked in self._rules}
+        self._conditions: dict[int, CompiledConditions] = {
+            id(rule): compiled for rule, compiled in self._rules
+        }
         self._index = RouteIndex(
             (rule.conditions, position) for position, (rule, _) in enumerate(self._rules)
         )

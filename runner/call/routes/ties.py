@@ -67,12 +67,12 @@ def find_ties(table: RouteTable) -> Iterator[Tie]:
         for option in _options(route, ways) if _can_tie(route) else ():
             groups.setdefault(_group(option), []).append(option)
     instants = Instants((table.schedules,), _SOME_MONDAY)
-    found: dict[int, Tie] = {}
+    known: dict[int, Tie] = {}
     for options in groups.values():
         if len({option.route.agent for option in options}) > 1:
-            for tie in islice(_ties_in(options, table, instants, found), _MOST_REPORTED):
-                found[id(tie.second)] = tie
-    return iter(sorted(found.values(), key=lambda tie: (tie.second.place, tie.first.place)))
+            for tie in islice(_ties_in(options, table, instants, known), _MOST_REPORTED):
+                known[id(tie.second)] = tie
+    return iter(sorted(known.values(), key=lambda tie: (tie.second.place, tie.first.place)))
 
 
 def _can_tie(route: Route) -> bool:
@@ -107,7 +107,7 @@ def _class(entry: Matcher | None) -> tuple[Specificity, Matcher | None]:
 
 
 def _ties_in(
-    options: Sequence[_Option], table: RouteTable, instants: Instants, found: dict[int, Tie]
+    options: Sequence[_Option], table: RouteTable, instants: Instants, known: dict[int, Tie]
 ) -> Iterator[Tie]:
     """The ties among options of the same specificity."""
     alike: dict[tuple[object, ...], list[_Option]] = {}
@@ -115,7 +115,7 @@ def _ties_in(
     # Whole values meet only the same ones, so patterns are the likelier partners.
     for option in sorted(options, key=lambda option: (_asks_for_whole_values(option), option.route.place)):
         same = alike.setdefault(_signature(option), [])
-        if id(option.route) not in found:
+        if id(option.route) not in known:
             tie = _tie_with(option, chain(same, others), table, instants)
             if tie is not None:
                 yield tie

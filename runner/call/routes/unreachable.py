@@ -122,39 +122,39 @@ def _key(entry: Matcher | None) -> _Key:
 
 def _implied(rule: RoutingRule, other: Alternative, route: Route, way: Alternative) -> bool:
     """Whether a call of these parties that matches the route in its way matches the rule in the other."""
-    wanted, given = rule.conditions, route.conditions
+    wider, narrower = rule.conditions, route.conditions
     return (
-        wanted.during in (None, given.during)
-        and _transport_implied(rule, wanted, route, given)
-        and _share_implied(rule, wanted, route, given)
+        wider.during in (None, narrower.during)
+        and _transport_implied(rule, wider, route, narrower)
+        and _share_implied(rule, wider, route, narrower)
         and all(_header_implied(name, leaf, way.headers) for name, leaf in other.headers)
     )
 
 
-def _transport_implied(rule: RoutingRule, wanted: Conditions, route: Route, given: Conditions) -> bool:
+def _transport_implied(rule: RoutingRule, wider: Conditions, route: Route, narrower: Conditions) -> bool:
     """A browser requests one agent, and reaches only routes for browsers."""
-    if given.transport is Transport.WEBRTC and isinstance(rule, Route):
-        return wanted.transport is Transport.WEBRTC and rule.agent == route.agent
-    return wanted.transport in (None, given.transport)
+    if narrower.transport is Transport.WEBRTC and isinstance(rule, Route):
+        return wider.transport is Transport.WEBRTC and rule.agent == route.agent
+    return wider.transport in (None, narrower.transport)
 
 
-def _share_implied(rule: RoutingRule, wanted: Conditions, route: Route, given: Conditions) -> bool:
+def _share_implied(rule: RoutingRule, wider: Conditions, route: Route, narrower: Conditions) -> bool:
     """Each agent has callers of its own in its share, and a larger share includes a smaller one."""
-    if wanted.share is None or given.share is None:
-        return wanted.share is None
-    return isinstance(rule, Route) and rule.agent == route.agent and wanted.share >= given.share
+    if wider.share is None or narrower.share is None:
+        return wider.share is None
+    return isinstance(rule, Route) and rule.agent == route.agent and wider.share >= narrower.share
 
 
-def _header_implied(name: str, wanted: Matcher, given: HeaderMatchers) -> bool:
-    return any(name.lower() == other.lower() and _value_implied(wanted, leaf) for other, leaf in given)
+def _header_implied(name: str, wider: Matcher, narrower: HeaderMatchers) -> bool:
+    return any(name.lower() == other.lower() and _value_implied(wider, leaf) for other, leaf in narrower)
 
 
-def _value_implied(wanted: Matcher, given: Matcher) -> bool:
-    if wanted == given:
+def _value_implied(wider: Matcher, narrower: Matcher) -> bool:
+    if wider == narrower:
         return True
-    if not isinstance(wanted, Text) or not isinstance(given, Text):
+    if not isinstance(wider, Text) or not isinstance(narrower, Text):
         return False
-    return "*" not in given.pattern and glob_matches(wanted.pattern, given.pattern)
+    return "*" not in narrower.pattern and glob_matches(wider.pattern, narrower.pattern)
 
 
 def _wins(rule: RoutingRule, other: Alternative, route: Route, ours: Rank) -> bool:

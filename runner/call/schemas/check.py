@@ -112,18 +112,18 @@ class Run:
         """Evaluate every keyword of a schema for a value. Raises UncheckableError."""
         self.spend(1)
         if not isinstance(schema, Mapping):
-            found = Check(self, {}, value, path)
+            check = Check(self, {}, value, path)
             if schema is False:
-                found.refuse("false")
-            return found
-        found = Check(self, schema, value, path)
+                check.refuse("false")
+            return check
+        check = Check(self, schema, value, path)
         for rules in (self._rules, self._last_rules) if self.source.tracks else (self._rules,):
             for keyword, argument in schema.items():
                 rule = rules.get(keyword)
                 if rule is not None:
                     self.spend(1)
-                    rule(found, argument)
-        return found
+                    rule(check, argument)
+        return check
 
     def spend(self, steps: int) -> None:
         """Count steps. Raises UncheckableError when there are too many."""

@@ -144,11 +144,11 @@ def _hinted(name: str) -> str:
 
 def _at(root: JsonObject, ref: str) -> Json:
     """The value at a local JSON pointer, `#/$defs/x`; an empty schema when there is none."""
-    found: Json = root
+    target: Json = root
     for step in ref.removeprefix("#").strip("/").split("/"):
         key = step.replace("~1", "/").replace("~0", "~")
-        found = found.get(key, {}) if isinstance(found, Mapping) and key else found
-    return found
+        target = target.get(key, {}) if isinstance(target, Mapping) and key else target
+    return target
 
 
 def _merged(first: JsonObject, second: Json) -> JsonObject:

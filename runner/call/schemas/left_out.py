@@ -72,23 +72,23 @@ class _Walk:
 
 def _of_key(schemas: list[JsonObject], name: str) -> list[Json]:
     """The schemas of a key."""
-    found: list[Json] = []
+    of_key: list[Json] = []
     for each in schemas:
         properties = each.get("properties", {})
         if name in properties:
-            found.append(properties[name])
+            of_key.append(properties[name])
         elif isinstance(each.get("additionalProperties"), Mapping):
-            found.append(each["additionalProperties"])
-    return found
+            of_key.append(each["additionalProperties"])
+    return of_key
 
 
 def _of_entry(schemas: list[tuple[JsonObject, bool]], index: int) -> list[Json]:
     """The schemas of a list's entry."""
-    found: list[Json] = []
+    of_entry: list[Json] = []
     for each, _ in schemas:
         prefix = each.get("prefixItems", ())
         if index < len(prefix):
-            found.append(prefix[index])
+            of_entry.append(prefix[index])
         elif "items" in each:
-            found.append(each["items"])
-    return found
+            of_entry.append(each["items"])
+    return of_entry

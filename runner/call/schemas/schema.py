@@ -72,8 +72,8 @@ class Schema:
                 if fragment[:1] in ("", "/")
                 else _at_anchor(self.root, fragment)
             )
-            for found in candidates:
-                return found
+            for candidate in candidates:
+                return candidate
         raise UncheckableError(f'the reference "{reference}" leads to nothing')
 
 
@@ -106,16 +106,16 @@ def _mappings(root: Json) -> Iterator[Mapping[str, Json]]:
 
 def _at_pointer(root: Json, pointer: str) -> Iterator[Json]:
     """The value at a JSON pointer (RFC 6901), if there is one."""
-    found = root
+    target = root
     for step in pointer.split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(found, Mapping) and name in found:
-            found = found[name]
-        elif isinstance(found, list | tuple) and name.isdecimal() and int(name) < len(found):
-            found = found[int(name)]
+        if isinstance(target, Mapping) and name in target:
+            target = target[name]
+        elif isinstance(target, list | tuple) and name.isdecimal() and int(name) < len(target):
+            target = target[int(name)]
         else:
             return
-    yield found
+    yield target
 
 
 def _at_anchor(root: Json, anchor: str) -> Iterator[Json]:

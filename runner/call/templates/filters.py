@@ -209,10 +209,10 @@ def _jinja_filter(name: str, *, as_text: bool = False) -> Function:
 
     @wraps(function)
     def filtered(*arguments: Any, **keywords: Any) -> Any:
-        given = list(arguments)
-        value = given[position]
-        given[position] = text(value) if as_text else NULL if value is None else value
-        result = function(*given, **keywords)
+        positional = list(arguments)
+        value = positional[position]
+        positional[position] = text(value) if as_text else NULL if value is None else value
+        result = function(*positional, **keywords)
         return list(result) if isinstance(result, Iterator) else result
 
     return filtered

@@ -59,19 +59,19 @@ def reason_of(error: Exception) -> str:
 
 def _in_words(text: str) -> str:
     """Python's own message, in words for people who write templates."""
-    if found := _MISSING.fullmatch(text):
-        return f'the filter "{found.group(1)}" needs {found.group(2)} as well'
-    if found := _TOO_MANY.fullmatch(text):
-        return f'the filter "{found.group(1)}" has too many arguments'
-    if found := _CONCATENATED.fullmatch(text):
-        return f'"+" cannot add {_kinds(*found.groups())}; "~" joins texts'
-    if found := _UNSUPPORTED.fullmatch(text):
-        return f'"{found.group(1)}" does not work on {_kinds(*found.groups()[1:])}'
-    if found := _COMPARED.fullmatch(text):
-        return f'"{found.group(1)}" cannot compare {_kinds(*found.groups()[1:])}'
+    if match := _MISSING.fullmatch(text):
+        return f'the filter "{match.group(1)}" needs {match.group(2)} as well'
+    if match := _TOO_MANY.fullmatch(text):
+        return f'the filter "{match.group(1)}" has too many arguments'
+    if match := _CONCATENATED.fullmatch(text):
+        return f'"+" cannot add {_kinds(*match.groups())}; "~" joins texts'
+    if match := _UNSUPPORTED.fullmatch(text):
+        return f'"{match.group(1)}" does not work on {_kinds(*match.groups()[1:])}'
+    if match := _COMPARED.fullmatch(text):
+        return f'"{match.group(1)}" cannot compare {_kinds(*match.groups()[1:])}'
     for pattern, reason in _OF_ONE_KIND:
-        if found := pattern.fullmatch(text):
-            groups = found.groupdict()
+        if match := pattern.fullmatch(text):
+            groups = match.groupdict()
             return reason.format(what=groups.get("what"), kind=_KINDS.get(groups.get("kind", ""), "data"))
     return text
 

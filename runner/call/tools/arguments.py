@@ -38,15 +38,15 @@ def check_arguments(tool: Tool, text: str) -> Arguments | str:
         return f"the arguments are {len(text)} characters long, at most {MAX_CHARS} are accepted"
     try:
         # No text at all means no arguments.
-        given = read_json(text) if text.strip() else None
+        value = read_json(text) if text.strip() else None
     except ValueError as error:
         return f"the arguments are not JSON ({error}); {_wanted(declared)}"
-    if given is None:
-        given = {}
-    if not isinstance(given, dict):
-        return f"the arguments are {quoted(given)}, which is not a JSON object; {_wanted(declared)}"
+    if value is None:
+        value = {}
+    if not isinstance(value, dict):
+        return f"the arguments are {quoted(value)}, which is not a JSON object; {_wanted(declared)}"
     schema = _compiled(_Same(tool.parameters))
-    arguments = without_left_out(schema, given) if "null" in text else given
+    arguments = without_left_out(schema, value) if "null" in text else value
     try:
         misfits = schema.misfits(arguments, _MOST_ERRORS)
     except UncheckableError as error:

@@ -63,11 +63,11 @@ def reply_variables(result: ResultSpec, reply: EndpointReply) -> dict[str, Json]
     was."""
     if reply.error is not None or not reply.is_json:
         return {}
-    taken: dict[str, Json] = {}
+    values: dict[str, Json] = {}
     for name, expression in result.sets.items():
         with suppress(UnusableReplyError):
-            taken[name] = _selected(expression, reply)
-    return taken
+            values[name] = _selected(expression, reply)
+    return values
 
 
 def error_output(

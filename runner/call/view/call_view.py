@@ -223,12 +223,12 @@ class CallView:
         return self._masked.of(f"deed {deed.id}", (deed, mask), lambda: self._deed_of(deed, mask))
 
     def _deed_of(self, deed: Deed, mask: LiveMask | None) -> JsonObject:
-        given, detail = mask.deed(deed) if mask is not None else ({}, deed.detail)
+        fields, detail = mask.deed(deed) if mask is not None else ({}, deed.detail)
         return {
             "id": deed.id,
             "by": deed.by,
             "what": deed.what,
-            "given": given,
+            "given": fields,
             "at": deed.at,
             "result": deed.result,
             "detail": detail,

@@ -38,13 +38,13 @@ class LiveMask:
             masked = self._texts[text] = self._hidden(self._redactor.text(text))
         return masked
 
-    def arguments(self, given: Json) -> Json:
+    def arguments(self, value: Json) -> Json:
         """A tool call's arguments."""
-        return self._all_hidden(self._redactor.arguments(given))
+        return self._all_hidden(self._redactor.arguments(value))
 
-    def reply(self, given: Json) -> Json:
+    def reply(self, value: Json) -> Json:
         """A tool's reply."""
-        return self._all_hidden(self._redactor.result(given)) if self._redactor.keeps_transcript else None
+        return self._all_hidden(self._redactor.result(value)) if self._redactor.keeps_transcript else None
 
     def data(self, value: Json) -> Json:
         """Any JSON value."""

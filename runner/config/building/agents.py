@@ -195,13 +195,13 @@ class AgentBuilder:
         before: dict[str, Shape] = dict(self._brought)
         later = {name: _LATER.format(name) for name in values}
         scope = replace(self._scope.without_secrets(), vars=before, late_vars=later)
-        found: dict[str, Templated] = {}
+        variables: dict[str, Templated] = {}
         for name, value in values.items():
             later[name] = _ITSELF.format(name)
-            found[name] = templated(value, scope, self._problems)
+            variables[name] = templated(value, scope, self._problems)
             before[name] = _shape(value)
             del later[name]
-        return found
+        return variables
 
     def _instructions(self, node: Node | None) -> Template | None:
         if node is None:

@@ -40,11 +40,11 @@ def build_destination(node: Node | None, scope: Scope, problems: Problems) -> Te
 
 def caller_variables(variables: Mapping[str, Templated]) -> frozenset[str]:
     """The variables that hold data of the caller. Each may be rendered from those before it."""
-    found: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
     for name, tree in variables.items():
-        if any(_caller_data(each, found) for each in _templates(tree)):
-            found |= {name}
-    return found
+        if any(_caller_data(each, names) for each in _templates(tree)):
+            names |= {name}
+    return names
 
 
 def _templates(tree: Templated) -> Iterator[CompiledTemplate]:

@@ -39,15 +39,15 @@ class Parts:
     ) -> tuple[Part, ...]:
         """The results for the entries of a list, without those that have a mistake."""
         node = self._checked.root.get(key)
-        found: list[Part] = []
+        parts: list[Part] = []
         for entry in node.entries() if node is not None else ():
             if self._checked.sound(entry):
-                found += build((entry,), self._problems)
+                parts += build((entry,), self._problems)
             else:
                 self.check(
                     self._checked.mended(entry), lambda whole, problems: tuple(build((whole,), problems))
                 )
-        return tuple(found)
+        return tuple(parts)
 
     def check(self, node: Node | None, build: Callable[[Node, Problems], object]) -> None:
         """Report the errors of building the sound rest of a part, if there is one."""

@@ -71,11 +71,11 @@ def _check_example(select: Node, example: Node, problems: Problems) -> None:
     from runner.call.tools.query import QueryFailure, compiled_query  # noqa: PLC0415 - as above
 
     try:
-        found: Json = compiled_query(select.text).find(example.data())
+        selected: Json = compiled_query(select.text).find(example.data())
     except QueryFailure as failure:
         problems.error(select.place, "select-example", f'"select" fails on "example": {failure}')
         return
-    what = _missing(found, example)
+    what = _missing(selected, example)
     if what is not None:
         keys = [key for key, _ in example.items()]
         there = f", which has {one_of(keys).replace(' or ', ' and ')}" if keys else ""
@@ -83,13 +83,13 @@ def _check_example(select: Node, example: Node, problems: Problems) -> None:
         problems.warning(select.place, "select-example", message)
 
 
-def _missing(found: Json, example: Node) -> str | None:
+def _missing(selected: Json, example: Node) -> str | None:
     """What an expression fails to find although it is probably meant to; None where it finds everything."""
-    if found is None or (found == [] and not _has_gaps(example)):
+    if selected is None or (selected == [] and not _has_gaps(example)):
         return "nothing"
-    found_rows = found if isinstance(found, list) else [found]
-    rows: list[JsonObject] = [row for row in found_rows if isinstance(row, Mapping)]
-    if not rows or len(rows) < len(found_rows) or _has_gaps(example):
+    entries = selected if isinstance(selected, list) else [selected]
+    rows: list[JsonObject] = [entry for entry in entries if isinstance(entry, Mapping)]
+    if not rows or len(rows) < len(entries) or _has_gaps(example):
         return None
     empty = [key for key in rows[0] if all(row.get(key) is None for row in rows)]
     return f'nothing for "{empty[0]}"' if empty else None

@@ -22,13 +22,13 @@ _LEAP_YEAR = 2024
 def schedules(runner: Checked, problems: Problems) -> dict[str, Schedule]:
     """The schedules of runner.yaml by name, without those that have a problem."""
     node = runner.root.get("schedules")
-    found: dict[str, Schedule] = {}
+    schedules: dict[str, Schedule] = {}
     for name, entry in node.items() if node else ():
         if not runner.sound(entry):
             Parts(runner, problems).check(runner.mended(entry), partial(_schedule, name))
         elif (schedule := _schedule(name, entry, problems)) is not None:
-            found[name] = schedule
-    return found
+            schedules[name] = schedule
+    return schedules
 
 
 def schedule_names(runner: Checked) -> frozenset[str]:

@@ -72,11 +72,11 @@ def template(
 def _warn_of_blanks(source: str, node: Node, scope: Scope, problems: Problems) -> None:
     """Blanks that nobody fills in would be read out."""
     for number, line in enumerate(source.split("\n"), 1):
-        for found in _BLANK.finditer(line):
-            name = re.sub(r"\W+", "_", next(filter(None, found.groups())).lower().replace("'s", ""))
+        for match in _BLANK.finditer(line):
+            name = re.sub(r"\W+", "_", next(filter(None, match.groups())).lower().replace("'s", ""))
             message = _instead_of("", name, scope, has_no_braces=True)
-            place = node.place_in(number, found.start() + 1)
-            problems.warning(place, "template-syntax", f'"{found.group()}" {message}')
+            place = node.place_in(number, match.start() + 1)
+            problems.warning(place, "template-syntax", f'"{match.group()}" {message}')
 
 
 def _has_findings(
@@ -98,16 +98,16 @@ def _warn_of_single_braces(
 ) -> None:
     """Text that looks like an expression would be spoken, or sent, as it is."""
     for number, line in enumerate(source.split("\n"), 1):
-        for found in _ALMOST.finditer(line):
-            message = f'"{found.group()}" is text, not an expression; write "{{{{ {found.group(1)} }}}}"'
-            problems.warning(node.place_in(number, found.start() + 1), "template-syntax", message)
-        for found in _PLACEHOLDER.finditer(line):
-            dollar, name = found.group(1) or found.group(3), found.group(2) or found.group(4)
+        for match in _ALMOST.finditer(line):
+            message = f'"{match.group()}" is text, not an expression; write "{{{{ {match.group(1)} }}}}"'
+            problems.warning(node.place_in(number, match.start() + 1), "template-syntax", message)
+        for match in _PLACEHOLDER.finditer(line):
+            dollar, name = match.group(1) or match.group(3), match.group(2) or match.group(4)
             name = name.replace("-", "_")
             message = _instead_of(dollar, name, scope, has_no_braces=has_no_braces)
             if message:
-                place = node.place_in(number, found.start() + 1)
-                problems.warning(place, "template-syntax", f'"{found.group()}" {message}')
+                place = node.place_in(number, match.start() + 1)
+                problems.warning(place, "template-syntax", f'"{match.group()}" {message}')
 
 
 def _instead_of(dollar: str, name: str, scope: Scope, *, has_no_braces: bool) -> str:

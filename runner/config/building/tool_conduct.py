@@ -67,10 +67,10 @@ def _is_text(node: Node) -> bool:
 
 
 def _check_expressions(description: Node, problems: Problems) -> None:
-    found = _EXPRESSION.search(description.text)
-    if found is not None:
-        message = f'"{found.group()}" stays as it is, since a description is not a template'
-        is_secret = "secrets." in found.group()
+    match = _EXPRESSION.search(description.text)
+    if match is not None:
+        message = f'"{match.group()}" stays as it is, since a description is not a template'
+        is_secret = "secrets." in match.group()
         message += "; the model reads it" if is_secret else '; write it into "instructions"'
         problems.warning(description.place, "template-syntax", message)
 

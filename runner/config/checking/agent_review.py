@@ -29,11 +29,11 @@ def review_agent(
 
 def _check_transcription(document: Node, problems: Problems) -> None:
     """The API transcribes the caller only when told to."""
-    asked, guardrails = (
+    transcription, guardrails = (
         document.find("session", "audio", "input", "transcription"),
         document.get("guardrails"),
     )
-    if guardrails is None or (asked is not None and asked.value is not None):
+    if guardrails is None or (transcription is not None and transcription.value is not None):
         return
     for guardrail in guardrails.entries():
         on = guardrail.get("on")

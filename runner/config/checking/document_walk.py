@@ -30,7 +30,7 @@ class _Known:
     node: Node
     """Kept, since it is known by its identity."""
     result: Node
-    found: Sequence[Problem]
+    problems: Sequence[Problem]
     broken: Mapping[int, Broken]
 
 
@@ -70,17 +70,17 @@ class Walk:
         self._above: list[tuple[str, JsonObject]] = []
         """The mappings around the current one, from the document on, with the keys into them."""
         self._values = ValueCheck()
-        self.found = self._values.found
+        self.problems = self._values.problems
         self.broken: dict[int, Broken] = {}
 
     def value(self, node: Node, schema: JsonObject, name: str | None) -> Node:
         """Check a value; returns it in the type that the schema demands."""
-        before = len(self.found)
+        before = len(self.problems)
         if self._fits_type(node, schema, name):
             node = as_wanted(node, schema)
             if self._values.constraints(node, schema, name):
                 node = self._below(node, schema, name)
-        if len(self.found) > before:
+        if len(self.problems) > before:
             node = node.holding(node.value)  # its own identity: aliases share nodes
             self.broken[id(node)] = Broken(node, schema)
         return node
@@ -107,7 +107,7 @@ class Walk:
             return False
         walk = Walk(self._schemas, None, {}, gives_hints=False)
         walk.value(node, schema, None)
-        return not walk.found
+        return not walk.problems
 
     # Its content
 
@@ -166,9 +166,9 @@ class Walk:
             apart = Walk(self._schemas, None, {})
             apart._above += self._above
             result = apart.value(value, schema, key)
-            known = _Known(value, result, apart.found, apart.broken)
+            known = _Known(value, result, apart.problems, apart.broken)
             self._memory[id(value), id(schema), key] = known
-        self.found += known.found
+        self.problems += known.problems
         self.broken |= known.broken
         return known.result
 

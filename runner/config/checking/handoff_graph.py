@@ -34,31 +34,33 @@ class HandoffGraph:
 
     def leading_to(self, agent: str) -> tuple[str, ...]:
         """The agents that a call may have had before it reached this one by hand-offs, the nearest first."""
-        found: dict[str, None] = {}
+        others: dict[str, None] = {}
         waiting = [agent]
         while waiting:
             for name in self.sources.get(waiting.pop(0), ()):
-                if name != agent and name not in found:
-                    found[name] = None
+                if name != agent and name not in others:
+                    others[name] = None
                     waiting.append(name)
-        return tuple(found)
+        return tuple(others)
 
     def variables_for(self, agent: str, agents: Mapping[str, Node]) -> dict[str, tuple[Node, ...]]:
         """The possible values of each variable that a call brings to an agent which only hand-offs reach."""
         if agent in self.answering:
             return {}
-        found: dict[str, tuple[Node, ...]] = {}
+        values: dict[str, tuple[Node, ...]] = {}
         for name in self.leading_to(agent):
             variables = agents[name].get("vars")
             for key, value in variables.items() if variables is not None else ():
-                found[key] = (*found.get(key, ()), value)
-        return found
+                values[key] = (*values.get(key, ()), value)
+        return values
 
     def lookup_for(self, agent: str, agents: Mapping[str, Node]) -> Node | None:
         """The lookup whose result a call brings to an agent which only hand-offs reach: the nearest one."""
         if agent in self.answering:
             return None
-        return next((found for name in self.leading_to(agent) if (found := agents[name].get("lookup"))), None)
+        return next(
+            (lookup for name in self.leading_to(agent) if (lookup := agents[name].get("lookup"))), None
+        )
 
     def set_by(self, agent: str, agents: Mapping[str, Node], runner: Node) -> Iterator[str]:
         """The variables that replies may have set before a hand-off, where nothing else leads here."""

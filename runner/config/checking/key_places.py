@@ -63,10 +63,10 @@ def places_below(schema: JsonObject, flat: Flat) -> Iterator[list[KeyPlace]]:
             for key in known_keys(mapping, flat)
             for inner in _mappings((*steps, key), mapping["properties"][key], flat)
         ]
-        found: dict[tuple[str, ...], list[str]] = {}
+        by_steps: dict[tuple[str, ...], list[str]] = {}
         for steps, mapping in level:
-            found.setdefault(steps, []).extend(known_keys(mapping, flat))
-        yield [KeyPlace(steps=steps, keys=tuple(keys)) for steps, keys in found.items()]
+            by_steps.setdefault(steps, []).extend(known_keys(mapping, flat))
+        yield [KeyPlace(steps=steps, keys=tuple(keys)) for steps, keys in by_steps.items()]
 
 
 def _mappings(

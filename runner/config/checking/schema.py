@@ -59,7 +59,7 @@ class SchemaCheck:
         """Check one document; mistakes go to `problems`."""
         walk = Walk(self, node, {} if memory is None else memory)
         root = walk.value(node, self.flat(self._root), None)
-        problems.extend(walk.found)
+        problems.extend(walk.problems)
         return Checked(root, walk.broken, self._keeps_to)
 
     def instead_of(self, key: str, schema: JsonObject, above: Sequence[tuple[str, JsonObject]]) -> str:
@@ -78,7 +78,7 @@ class SchemaCheck:
                 return False  # It is unknown which branch is left.
         walk = Walk(self, None, {}, gives_hints=False)
         walk.value(node, schema, None)
-        return all(problem.rule in _MISSING for problem in walk.found)
+        return all(problem.rule in _MISSING for problem in walk.problems)
 
     def flat(self, schema: JsonObject) -> JsonObject:
         """The schema with the content of its `$ref`. Keywords beside the `$ref` take precedence."""

@@ -23,10 +23,10 @@ def schema(kind: str) -> JsonObject:
     validator, need a single file: here those definitions are included.
     """
     text = (folder() / f"{kind}.schema.json").read_text(encoding="utf-8")
-    found: JsonObject = json.loads(text.replace(f'"{_SHARED}#/', '"#/'))
+    document: JsonObject = json.loads(text.replace(f'"{_SHARED}#/', '"#/'))
     if f'"{_SHARED}#/' not in text:
-        return found
-    return {**found, "$defs": {**schema("agent")["$defs"], **found["$defs"]}}
+        return document
+    return {**document, "$defs": {**schema("agent")["$defs"], **document["$defs"]}}
 
 
 def folder() -> Path:

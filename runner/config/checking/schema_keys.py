@@ -95,9 +95,9 @@ def _belongs(key: str, places: Sequence[KeyPlace]) -> str:
 def _in_our_words(word: str, schema: JsonObject, flat: Flat) -> str:
     """Where below this mapping our key for another product's word is."""
     for level in places_below(schema, flat):
-        found = [(place, ours) for place in level if (ours := our_word(word, place.keys))]
-        if found:
-            return _meant(*found[0]) if len(found) == 1 else ""
+        places = [(place, ours) for place in level if (ours := our_word(word, place.keys))]
+        if places:
+            return _meant(*places[0]) if len(places) == 1 else ""
     return ""
 
 

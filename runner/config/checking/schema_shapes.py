@@ -49,15 +49,15 @@ def reshaped(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat) -> st
 
 def _from_variable(node: Node, schema: JsonObject, flat: Flat) -> str:
     """`write {env: NAME}` where a variable is named in place of the secret. No secret is repeated."""
-    found = _VARIABLE.fullmatch(node.text) if isinstance(node.value, str) else None
-    if found is None:
+    match = _VARIABLE.fullmatch(node.text) if isinstance(node.value, str) else None
+    if match is None:
         return ""
     is_list = schema.get("type") == "array"
     wanted = flat(schema["items"]) if is_list else schema
     branches = [wanted, *map(flat, wanted.get("oneOf", ()))]
     if not any("env" in branch.get("properties", {}) for branch in branches):
         return ""
-    reference = f"{{env: {found['braced'] or found['bare']}}}"
+    reference = f"{{env: {match['braced'] or match['bare']}}}"
     return f"write [{reference}]" if is_list else f"write {reference}"
 
 

@@ -17,11 +17,11 @@ class ValueCheck:
     """Checks values one by one, and keeps the mistakes. `name` is the key that leads to a value."""
 
     def __init__(self) -> None:
-        self.found: list[Problem] = []
+        self.problems: list[Problem] = []
 
     def error(self, place: Place, rule: str, message: str, schema: JsonObject) -> None:
         secret = bool(schema.get("x-secret"))
-        self.found.append(Problem(place=place, rule=rule, message=message, hide_source=secret))
+        self.problems.append(Problem(place=place, rule=rule, message=message, hide_source=secret))
 
     def wrong(self, node: Node, rule: str, schema: JsonObject, name: str | None, hint: str = "") -> None:
         """Report the value: what it is, then what would be right."""
@@ -30,7 +30,7 @@ class ValueCheck:
 
     def constraints(self, node: Node, schema: JsonObject, name: str | None) -> bool:
         """Whether the value keeps to every constraint on it as a whole."""
-        before = len(self.found)
+        before = len(self.problems)
         value = node.value
         if "const" in schema or "enum" in schema:
             self._enumeration(node, schema, name)
@@ -43,7 +43,7 @@ class ValueCheck:
             self._repeated(node, schema)
         elif isinstance(value, dict):
             self._size(node, ("minProperties", "maxProperties"), schema, name)
-        return len(self.found) == before
+        return len(self.problems) == before
 
     def _enumeration(self, node: Node, schema: JsonObject, name: str | None) -> None:
         allowed = schema.get("enum", [schema.get("const")])

@@ -49,13 +49,13 @@ class ApiDocument:
         """The place of the part, or of the nearest one around it that is literally in this file."""
         if self._nodes is None:
             self._nodes = composed(self._text)
-        found = self._nodes
+        node = self._nodes
         for step in path:
-            inner = below(found, step)
+            inner = below(node, step)
             if inner is None:
                 break
-            found = inner
-        mark = found.start_mark
+            node = inner
+        mark = node.start_mark
         return Place(self.name, mark.line + 1, mark.column + 1)
 
 
@@ -133,12 +133,12 @@ class Library:
 
     def followed(self, part: DocumentPart) -> DocumentPart:
         """The part itself, or the final target of its `$ref`. Raises UnfitError."""
-        found = part
+        current = part
         for _ in range(MOST_STEPS):
-            reference = found.get("$ref")
+            reference = current.get("$ref")
             if reference is None:
-                return found
-            found = self.target(reference)
+                return current
+            current = self.target(reference)
         raise UnfitError(part, "this $ref leads back to itself")
 
     def target(self, reference: DocumentPart) -> DocumentPart:
@@ -146,15 +146,15 @@ class Library:
         if not isinstance(reference.value, str):
             raise UnfitError(reference, 'a $ref is a text such as "#/components/schemas/Order"')
         file, _, pointer = reference.value.partition("#")
-        found = (self._other(reference, file) if file else reference.document).root
+        target = (self._other(reference, file) if file else reference.document).root
         for step in unquote(pointer).split("/")[1:]:
             name = step.replace("~1", "/").replace("~0", "~")
-            below = _step(found, name)
+            below = _step(target, name)
             if below is None:
-                near = did_you_mean(name, [key for key, _ in found.items()])
+                near = did_you_mean(name, [key for key, _ in target.items()])
                 raise UnfitError(reference, f'"{reference.value}" leads to nothing{near}')
-            found = below
-        return found
+            target = below
+        return target
 
     def _other(self, reference: DocumentPart, file: str) -> ApiDocument:
         if re.match(r"[a-z][a-z0-9+.-]*:", file, re.IGNORECASE):

@@ -137,13 +137,17 @@ class _Builder:
         lists = [operation.item.get("parameters"), operation.part.get("parameters")]
         declared = self._tried(refusals, lambda: declared_parameters(library, lists)) or []
         self._declared = {part.text("name") for part in declared}
-        found: list[Parameter] = []
+        parameters: list[Parameter] = []
         for part in declared:
-            parameter = self._tried(refusals, partial(read_parameter, part, maker, found, self._entry.fixed))
+            parameter = self._tried(
+                refusals, partial(read_parameter, part, maker, parameters, self._entry.fixed)
+            )
             if parameter is not None:
-                found.append(parameter)
-        body = self._tried(refusals, lambda: self._body(maker, [parameter.argument for parameter in found]))
-        return RequestParts(parameters=tuple(found), body=body)
+                parameters.append(parameter)
+        body = self._tried(
+            refusals, lambda: self._body(maker, [parameter.argument for parameter in parameters])
+        )
+        return RequestParts(parameters=tuple(parameters), body=body)
 
     def _body(self, maker: SchemaMaker, taken: list[str]) -> RequestBody | None:
         declared = self._operation.part.get("requestBody")

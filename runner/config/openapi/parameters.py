@@ -50,12 +50,12 @@ class Parameter:
 
 def declared_parameters(library: Library, lists: Iterable[DocumentPart | None]) -> list[DocumentPart]:
     """The parameters of an operation and, before them, those of its path that it does not redeclare."""
-    found: dict[tuple[str, str], DocumentPart] = {}
+    by_place: dict[tuple[str, str], DocumentPart] = {}
     for parts in lists:
         for entry in parts.entries() if parts is not None else ():
             part = library.followed(entry)
-            found[part.text("in"), part.text("name")] = part
-    return sorted(found.values(), key=lambda part: part.text("in") != "path")
+            by_place[part.text("in"), part.text("name")] = part
+    return sorted(by_place.values(), key=lambda part: part.text("in") != "path")
 
 
 def read_parameter(

@@ -28,10 +28,10 @@ class RequestParts:
             properties |= self.body.arguments
             required += self.body.required
             others, words = self.body.others, self.body.words
-        found: dict[str, Json] = {"type": "object", "properties": properties}
+        schema: dict[str, Json] = {"type": "object", "properties": properties}
         if required:
-            found["required"] = required
-        return {**found, **words, "additionalProperties": others}
+            schema["required"] = required
+        return {**schema, **words, "additionalProperties": others}
 
     def binding(self, method: str, url: Template, auth: Auth | None) -> HttpBinding:
         """The request of the tool."""

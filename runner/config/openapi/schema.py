@@ -101,12 +101,12 @@ class SchemaMaker:
                 return {"$ref": f"#/$defs/{name}"}
         self._within.append(key)
         try:
-            found = self.schema(target)
+            definition = self.schema(target)
         finally:
             self._within.pop()
         if key not in self._names:
-            return found
-        self.definitions[self._names[key]] = found
+            return definition
+        self.definitions[self._names[key]] = definition
         return {"$ref": f"#/$defs/{self._names[key]}"}
 
     def _new_name(self, target: DocumentPart) -> str:

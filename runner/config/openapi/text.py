@@ -134,11 +134,11 @@ def composed(text: str) -> yaml.Node:
     """The document's nodes with their marks. YAML has no halves of surrogate pairs, which JSON writes."""
     with _no_collection():
         try:
-            found: yaml.Node | None = yaml.compose(_SURROGATE.sub(_SPACE, text), Loader=_PARSER)
+            root: yaml.Node | None = yaml.compose(_SURROGATE.sub(_SPACE, text), Loader=_PARSER)
         except yaml.YAMLError:
-            found = None
+            root = None
     start = yaml.Mark("", 0, 0, 0, None, 0)
-    return found or yaml.ScalarNode("", "", start, start)
+    return root or yaml.ScalarNode("", "", start, start)
 
 
 def below(node: yaml.Node, step: str | int) -> yaml.Node | None:
@@ -146,6 +146,6 @@ def below(node: yaml.Node, step: str | int) -> yaml.Node | None:
     if isinstance(node, yaml.MappingNode):
         return next((value for key, value in node.value if getattr(key, "value", None) == step), None)
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        found: yaml.Node = node.value[step]
-        return found
+        inner: yaml.Node = node.value[step]
+        return inner
     return None

@@ -56,5 +56,5 @@ def branch_of(node: Node, branches: Sequence[JsonObject], tag: str) -> JsonObjec
 
 def _schema_of(key: str, schema: JsonObject) -> JsonObject:
     others = schema.get("additionalProperties", {})
-    found: JsonObject = schema.get("properties", {}).get(key, others if isinstance(others, Mapping) else {})
-    return found
+    part: JsonObject = schema.get("properties", {}).get(key, others if isinstance(others, Mapping) else {})
+    return part

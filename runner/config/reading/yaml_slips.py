@@ -51,12 +51,12 @@ def control_escape(event: Any, lines: Sequence[str]) -> SyntaxMistake | None:
         return None
     first, last = event.start_mark, event.end_mark
     for index in range(first.line, last.line + 1):
-        for found in _ESCAPE.finditer(lines[index], first.column if index == first.line else 0):
-            name = _NAMES.get(found.group(1)) or _numbered(found.group(1))
+        for match in _ESCAPE.finditer(lines[index], first.column if index == first.line else 0):
+            name = _NAMES.get(match.group(1)) or _numbered(match.group(1))
             if name:
                 right = "use single quotes, or double the backslash"
-                message = f'"{found.group()}" in double quotes is {name}; {right}'
-                return SyntaxMistake(message, index + 1, found.start() + 1)
+                message = f'"{match.group()}" in double quotes is {name}; {right}'
+                return SyntaxMistake(message, index + 1, match.start() + 1)
     return None
 
 

@@ -18,14 +18,14 @@ _NOBODY = {LOOKUP: "no agent has a lookup", IF_BROKEN: 'no agent transfers calls
 
 def build_replies(node: Node | None, problems: Problems) -> dict[str, Replies]:
     """The replies by the names of their requests."""
-    found: dict[str, Replies] = {}
+    replies: dict[str, Replies] = {}
     for name, value in node.items() if node is not None else ():
         in_turn = isinstance(value.value, tuple)
         entries = value.entries() if in_turn else (value,)
-        found[name] = Replies(
+        replies[name] = Replies(
             entries=tuple(_reply(entry, problems) for entry in entries), in_turn=in_turn, place=value.place
         )
-    return found
+    return replies
 
 
 def _reply(node: Node, problems: Problems) -> Reply | TransferEnd:

@@ -75,15 +75,15 @@ class ScenarioScope:
             return any(agent.if_broken.transfer is not None for agent in self.agents.values())
         return any(tool.binding.choices for tool in self.tools(name))
 
-    def arguments(self, name: str, given: Node) -> str:
+    def arguments(self, name: str, node: Node) -> str:
         """The arguments of a call as the model would write them; a text stands for itself.
 
         Digits need no quotes where the tool takes a text, as everywhere in the language.
         """
-        if isinstance(given.value, str):
-            return given.value
+        if isinstance(node.value, str):
+            return node.value
         parameters = next((tool.parameters for tool in self.tools(name)), {})
-        return json.dumps(_as_wanted(given, parameters), ensure_ascii=False)
+        return json.dumps(_as_wanted(node, parameters), ensure_ascii=False)
 
 
 def _as_wanted(node: Node, schema: JsonObject) -> Json:

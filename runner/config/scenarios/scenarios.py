@@ -31,7 +31,7 @@ _OF_BROWSERS = ("sub", "agent", "vars")
 def build_scenarios(file: Checked, scope: ScenarioScope, problems: Problems) -> tuple[Scenario, ...]:
     """The scenarios of one file, in order; unsound ones are left out."""
     names: dict[str, Node] = {}
-    found: list[Scenario] = []
+    scenarios: list[Scenario] = []
     for entry in file.root.entries():
         name = entry.get("name")
         if name is not None and name.text in names:
@@ -40,10 +40,10 @@ def build_scenarios(file: Checked, scope: ScenarioScope, problems: Problems) -> 
         elif name is not None:
             names[name.text] = name
         if file.sound(entry):
-            found.append(_Builder(entry, scope, problems).build())
+            scenarios.append(_Builder(entry, scope, problems).build())
         else:
             _check_rest(file.mended(entry), scope, problems)
-    return tuple(found)
+    return tuple(scenarios)
 
 
 def _check_rest(scenario: Node | None, scope: ScenarioScope, problems: Problems) -> None:

@@ -187,7 +187,7 @@ class Play:
         """A whole response: to what was asked last, or of the API's own when nothing was."""
         self._responses += 1
         response_id = f"resp_{self._responses}"
-        asked = self.session.speech._asked
+        asked = self.session.speech._request
         wish = asked.wish if asked is not None else None
         made = tuple(
             ToolCalled(
