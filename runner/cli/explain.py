@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runner.api.realtime.session import session_body
-from runner.call.examples.call_for_agent import CallFinder, Given, handoffs_to
+from runner.call.examples.call_for_agent import CallFinder, FixedParts, handoffs_to
 from runner.call.examples.example_call import ExampleCall
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.world import World
@@ -96,7 +96,7 @@ def _explained(
     instant = call_time(options.at)
     check_parties(options.caller, options.called)
     finder = CallFinder(
-        configuration, instant.timestamp(), Given(caller=options.caller, called=options.called)
+        configuration, instant.timestamp(), FixedParts(caller=options.caller, called=options.called)
     )
     example, why = _example(agent, finder, configuration)
     call = example.incoming(configuration.settings.routing)
@@ -130,7 +130,7 @@ def _example(agent: Agent, finder: CallFinder, configuration: Configuration) -> 
         if example is not None:
             why = f'"{handoff.agent.id}" answers such a call, and hands it over with "{handoff.tool}"'
             return example, why
-    example = finder.given.call(finder.now)
+    example = finder.fixed.call(finder.now)
     return example, f"such a call would not reach the agent: {finder.match(example).why}"
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from runner.call.browser.agents import on_the_web
-from runner.call.examples.call_for_agent import CallFinder, Given, HandoffTo, handoffs_to
+from runner.call.examples.call_for_agent import CallFinder, FixedParts, HandoffTo, handoffs_to
 from runner.call.examples.example_call import ExampleCall
 from runner.call.records.record_json import encode
 from runner.cli.call_options import (
@@ -178,8 +178,8 @@ class _Prepared:
 def _prepared(options: argparse.Namespace, configuration: Configuration) -> _Prepared:
     instant = call_time(options.at)
     check_parties(options.caller, options.called, options.header)
-    given = Given(caller=options.caller, called=options.called, headers=call_headers(options.header))
-    finder = CallFinder(configuration, instant.timestamp(), given)
+    fixed = FixedParts(caller=options.caller, called=options.called, headers=call_headers(options.header))
+    finder = CallFinder(configuration, instant.timestamp(), fixed)
     agent, example, by = _chosen(options.agent, configuration, finder, instant)
     played = agent if by is None else configuration.agents[options.agent]
     met = on_the_web(played) if example.transport is Transport.WEBRTC else played
@@ -213,8 +213,8 @@ def _chosen(
         raise CannotRunError(f'there is no agent in "{configuration.directory}"')
     if name is not None and name not in agents:
         raise UsageError(f'there is no agent "{name}"{or_there_is(name, agents)}')
-    if name is None and finder.given.called is not None:
-        example = finder.given.call(finder.now)
+    if name is None and finder.fixed.called is not None:
+        example = finder.fixed.call(finder.now)
         answering = finder.match(example).agent
         if answering is None:
             raise _NobodyAnswersError(_why_nobody(finder, instant))
@@ -230,7 +230,7 @@ def _chosen(
 
 
 def _why_nobody(finder: CallFinder, instant: datetime) -> str:
-    example = finder.given.call(finder.now)
+    example = finder.fixed.call(finder.now)
     return (
         f'nobody answers a call from "{example.caller}" to "{example.called}" at {time_words(instant)}: '
         f"{finder.match(example).why}; --agent NAME plays a call that this agent answers, at a time when it "
@@ -240,9 +240,9 @@ def _why_nobody(finder: CallFinder, instant: datetime) -> str:
 
 def _why_none(name: str | None, finder: CallFinder, instant: datetime) -> str:
     who = f'"{name}"' if name is not None else "any agent"
-    if finder.given == Given():
+    if finder.fixed == FixedParts():
         return f"no call was found that {who} answers; say which with --from, --to and --header"
-    example = finder.given.call(finder.now)
+    example = finder.fixed.call(finder.now)
     match = finder.match(example)
     answered = f'"{match.agent}" answers it' if match.agent else "nobody answers it"
     return (

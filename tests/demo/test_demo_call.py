@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from runner.call.examples.call_for_agent import CallFinder, Given
+from runner.call.examples.call_for_agent import CallFinder, FixedParts
 from runner.call.templates.template import compile_template
 from runner.demo.default_script import DefaultScript, default_script
 from runner.demo.demo_call import Plan, placeholders, play_call
@@ -44,7 +44,7 @@ def plan(secrets: dict[str, str] | None = None, **fields: Any) -> Plan:
         place=PLACE,
     )
     configuration = Configuration(directory=".", agents={"a": agent})
-    example = CallFinder(configuration, MONDAY_NOON, Given()).call_for(agent)
+    example = CallFinder(configuration, MONDAY_NOON, FixedParts()).call_for(agent)
     assert example is not None
     play = default_script(agent, [], date(2026, 11, 22))
     return Plan(

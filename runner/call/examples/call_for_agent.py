@@ -19,15 +19,15 @@ _MOST_TRIED = 3000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """The parts of a call that are given and not made up."""
+class FixedParts:
+    """The parts of a call that are fixed, and not made up."""
 
     caller: str | None = None
     called: str | None = None
     headers: Headers = ()
 
     def applied(self, call: ExampleCall) -> ExampleCall:
-        """The call, with the given parts in place of made-up ones."""
+        """The call, with these parts in place of made-up ones."""
         names = {name.lower() for name, _ in self.headers}
         others = tuple(header for header in call.headers if header[0].lower() not in names)
         return replace(
@@ -38,7 +38,7 @@ class Given:
         )
 
     def call(self, at: Instant) -> ExampleCall:
-        """The call as far as it is given."""
+        """A call with these parts."""
         if self.transport is Transport.WEBRTC:
             return self.applied(ExampleCall(caller=WEB_CALLER, called=WEB, at=at))
         return self.applied(ExampleCall(caller=CALLER, called=CALLED, at=at))
@@ -48,15 +48,15 @@ class Given:
         """The transport that the call must have; None when any will do."""
         if any(party is not None and party.startswith(WEB) for party in (self.caller, self.called)):
             return Transport.WEBRTC
-        return None if self == Given() else Transport.SIP
+        return None if self == FixedParts() else Transport.SIP
 
 
 class CallFinder:
     """Searches one configuration's table for calls that start at `now` or, where none is found, later."""
 
-    def __init__(self, configuration: Configuration, now: Instant, given: Given) -> None:
+    def __init__(self, configuration: Configuration, now: Instant, fixed: FixedParts) -> None:
         settings = configuration.settings
-        self.given = given
+        self.fixed = fixed
         self.now = now
         self._configuration = configuration
         self._table = RouteTable.of(configuration)
@@ -84,14 +84,14 @@ class CallFinder:
 
     def _candidates(self, agent: Agent) -> Iterator[ExampleCall]:
         """Calls about each of its routes, and about none: `otherwise` may lead to it."""
-        wanted = self.given.transport
+        wanted = self.fixed.transport
         all_conditions = [*(route.conditions for route in agent.routes), Conditions()]
         # A telephone call shows all features of an agent.
         for conditions in sorted(
             all_conditions, key=lambda conditions: conditions.transport is Transport.WEBRTC
         ):
             made_up = islice(self._examples.about(conditions, agent.id), _MOST_TRIED)
-            calls = (self.given.applied(call) for call in made_up if wanted in (None, call.transport))
+            calls = (self.fixed.applied(call) for call in made_up if wanted in (None, call.transport))
             yield from dict.fromkeys(calls)
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from runner.call.examples.call_for_agent import CallFinder, Given, HandoffTo, handoffs_to
+from runner.call.examples.call_for_agent import CallFinder, FixedParts, HandoffTo, handoffs_to
 from runner.call.examples.example_call import ExampleCall
 from runner.call.templates.template import compile_template
 from runner.model.agent import Agent
@@ -36,7 +36,7 @@ from runner.model.tool import HandoffBinding, Tool
 from runner.model.values import Place
 
 SUNDAY_NOON = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
-MADE_UP = Given()
+MADE_UP = FixedParts()
 PLACE = Place("a.yaml", 1, 1)
 OFFICE_HOURS = Schedule(
     name="office-hours",
@@ -58,7 +58,7 @@ def configuration(
     return Configuration(directory=".", agents=agents, settings=Settings(**settings))
 
 
-def found(made: Configuration, agent: str = "a", given: Given = MADE_UP) -> ExampleCall | None:
+def found(made: Configuration, agent: str = "a", given: FixedParts = MADE_UP) -> ExampleCall | None:
     finder = CallFinder(made, SUNDAY_NOON, given)
     call = finder.call_for(made.agents[agent])
     if call is not None:
@@ -181,10 +181,10 @@ def test_no_call_is_better_than_one_that_somebody_else_gets(conditions: tuple[Co
 def test_an_agent_that_only_browsers_reach_is_called_by_one() -> None:
     made = configuration(Conditions(transport=Transport.WEBRTC))
     assert found(made) == ExampleCall(caller="web:user-1", called="web:a", at=SUNDAY_NOON)
-    assert found(made, given=Given(caller="web:ada")) == ExampleCall(
+    assert found(made, given=FixedParts(caller="web:ada")) == ExampleCall(
         caller="web:ada", called="web:a", at=SUNDAY_NOON
     )
-    assert found(made, given=Given(called="+18005550100")) is None
+    assert found(made, given=FixedParts(called="+18005550100")) is None
 
 
 def test_a_telephone_call_shows_more_than_one_from_a_browser() -> None:
@@ -205,15 +205,15 @@ def test_a_browser_is_found_that_is_in_a_share_and_named() -> None:
 
 def test_what_is_given_is_kept() -> None:
     made = configuration(Conditions(called=Prefix("+1800"), headers=(("X-Plan", Text("gold")),)))
-    given = Given(caller="+421948155064", called="+18001112222", headers=(("X-Shop", "maple"),))
+    given = FixedParts(caller="+421948155064", called="+18001112222", headers=(("X-Shop", "maple"),))
     assert found(made, given=given) == ExampleCall(
         caller="+421948155064",
         called="+18001112222",
         headers=(("X-Shop", "maple"), ("X-Plan", "gold")),
         at=SUNDAY_NOON,
     )
-    assert found(made, given=Given(called="+19005550000")) is None
-    assert found(made, given=Given(headers=(("x-plan", "tin"),))) is None
+    assert found(made, given=FixedParts(called="+19005550000")) is None
+    assert found(made, given=FixedParts(headers=(("x-plan", "tin"),))) is None
 
 
 def test_a_call_that_is_rejected_is_not_one_that_the_agent_answers() -> None:
