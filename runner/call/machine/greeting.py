@@ -2,7 +2,7 @@
 
 A process that was lost may have greeted without a trace in the call's journal. So whoever serves the call
 after it first adds a message to the conversation. The API places that behind the last item, and says behind
-which (`previous_item_id`, null at the beginning): nobody greets in a conversation that has begun.
+which, if there is one: nobody greets in a conversation that has begun.
 """
 
 from dataclasses import dataclass, field

@@ -40,7 +40,7 @@ _WILD_NUMBER = re.compile(r"(\+[0-9]+)[*xX%]+")
 _WITHHELD = ("anonymous", "withheld", "private", "restricted", "unknown", "blocked")
 _EVERYONE = ("*", ".*", "+*", "any", "all", "everyone", "anyone", "default")
 _LIST_FILE = re.compile(r"[\w./-]+\.(txt|csv|list|tsv)")
-_MOST_TOLD = 3
+_MOST_REPORTED = 3
 """Wrong lines of a list that are reported; the others are counted."""
 _DIGITS = re.compile(r"[0-9 ().\-/]*[0-9][0-9 ().\-/]*")
 
@@ -181,11 +181,11 @@ class MatcherBuilder:
                 entries.append(matcher)
                 continue
             refused.append(place)
-            if len(refused) <= _MOST_TOLD:
+            if len(refused) <= _MOST_REPORTED:
                 problems.error(place, *self._why_no_entry(entry))
-        if len(refused) > _MOST_TOLD:
-            message = f"{len(refused) - _MOST_TOLD} more lines of this list are not numbers or addresses"
-            problems.error(refused[_MOST_TOLD], "number", message)
+        if len(refused) > _MOST_REPORTED:
+            message = f"{len(refused) - _MOST_REPORTED} more lines of this list are not numbers or addresses"
+            problems.error(refused[_MOST_REPORTED], "number", message)
         return tuple(entries), problems.sorted()
 
     def _why_no_entry(self, entry: str) -> tuple[str, str]:

@@ -24,7 +24,7 @@ _MAPPING_KEYWORDS = ("properties", "required", "additionalProperties", "property
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _CheckedEntry:
     """The result of checking one entry of a document."""
 
     node: Node
@@ -34,7 +34,7 @@ class _Known:
     broken: Mapping[int, Broken]
 
 
-Memory: TypeAlias = dict[tuple[int, int, str], _Known]
+Memory: TypeAlias = dict[tuple[int, int, str], _CheckedEntry]
 """The checked entries of documents. Documents that share entries, as those of one agent in several
 environments do, have them checked once.
 """
@@ -166,7 +166,7 @@ class Walk:
             apart = Walk(self._schemas, None, {})
             apart._above += self._above
             result = apart.value(value, schema, key)
-            known = _Known(value, result, apart.problems, apart.broken)
+            known = _CheckedEntry(value, result, apart.problems, apart.broken)
             self._memory[id(value), id(schema), key] = known
         self.problems += known.problems
         self.broken |= known.broken

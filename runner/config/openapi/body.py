@@ -53,7 +53,7 @@ class BodyReader:
 
     library: Library
     maker: SchemaMaker
-    taken: Collection[str]
+    elsewhere: Collection[str]
     """The arguments that travel elsewhere."""
     fixed: FixedArguments
     """The arguments that the model does not supply."""
@@ -71,7 +71,7 @@ class BodyReader:
         if kind is BodyKind.MULTIPART:
             schema = _without_files(schema, media, self.library)
         body = Body(kind=kind, is_optional=not is_required)
-        if kind is not BodyKind.TEXT and _can_spread(schema, self.taken):
+        if kind is not BodyKind.TEXT and _can_spread(schema, self.elsewhere):
             arguments = self._spread(body, schema, media)
         elif (
             isinstance(schema, Mapping)
@@ -103,7 +103,7 @@ class BodyReader:
             body=replace(
                 body,
                 is_arguments=True,
-                apart=frozenset(self.taken),
+                apart=frozenset(self.elsewhere),
                 fixed=values,
                 styles=dict(_styles(media, schema["properties"], self.maker)) if has_styles else {},
             ),
@@ -115,7 +115,7 @@ class BodyReader:
 
     def _one_argument(self, body: Body, schema: Json, description: str) -> RequestBody:
         """A body that is one argument."""
-        name = "body" if "body" not in self.taken else "request_body"
+        name = "body" if "body" not in self.elsewhere else "request_body"
         if body.kind is BodyKind.TEXT:
             schema = {"type": "string", **(schema if isinstance(schema, Mapping) else {})}
         if isinstance(schema, Mapping) and description and "description" not in schema:
@@ -194,14 +194,14 @@ def _schema(part: DocumentPart | None, library: Library, maker: SchemaMaker) -> 
     }
 
 
-def _can_spread(schema: JsonObject, taken: Collection[str]) -> bool:
+def _can_spread(schema: JsonObject, elsewhere: Collection[str]) -> bool:
     properties: JsonObject = schema.get("properties") or {}
     kind = schema.get("type", "object")
     return (
         len(properties) > 0
         and "object" in (kind if isinstance(kind, list) else [kind])
         and set(schema) <= _SPREAD
-        and not any(name in taken for name in properties)
+        and not any(name in elsewhere for name in properties)
     )
 
 

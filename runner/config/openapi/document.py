@@ -31,7 +31,7 @@ class UnfitError(Exception):
         self.part = part
 
 
-class ToldError(Exception):
+class AlreadyNotedError(Exception):
     """A part cannot become a tool for a reason that is noted already."""
 
 
@@ -170,7 +170,7 @@ class Library:
         # The reference's place is computed only now: it costs a second reading of the document.
         document = self.open(replace(here, place=reference.place))
         if document is None:
-            raise ToldError
+            raise AlreadyNotedError
         return document
 
 

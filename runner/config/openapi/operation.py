@@ -10,7 +10,7 @@ from runner.call.templates.template import compile_template
 from runner.call.tools.url import compiled_url
 from runner.config.openapi.body import BodyReader, RequestBody
 from runner.config.openapi.descriptions import shortened
-from runner.config.openapi.document import DocumentPart, Library, ToldError, UnfitError
+from runner.config.openapi.document import AlreadyNotedError, DocumentPart, Library, UnfitError
 from runner.config.openapi.fixed import FixedArguments
 from runner.config.openapi.parameters import Parameter, declared_parameters, read_parameter
 from runner.config.openapi.request_parts import RequestParts
@@ -29,7 +29,7 @@ _VARIABLE = re.compile(r"\{([^{}]+)\}")
 _BODILESS = ("get",)
 _RIGHT = 'write "server: https://api.maple.example" beside "operations"'
 
-_Refusal: TypeAlias = UnfitError | ToldError
+_Refusal: TypeAlias = UnfitError | AlreadyNotedError
 _Result = TypeVar("_Result")
 
 
@@ -126,7 +126,7 @@ class _Builder:
         """The result of one step; a refusal is kept, so that the other steps are checked too."""
         try:
             return work()
-        except (UnfitError, ToldError) as error:
+        except (UnfitError, AlreadyNotedError) as error:
             refusals.append(error)
             return None
 
@@ -149,7 +149,7 @@ class _Builder:
         )
         return RequestParts(parameters=tuple(parameters), body=body)
 
-    def _body(self, maker: SchemaMaker, taken: list[str]) -> RequestBody | None:
+    def _body(self, maker: SchemaMaker, elsewhere: list[str]) -> RequestBody | None:
         declared = self._operation.part.get("requestBody")
         if declared is None:
             return None
@@ -158,7 +158,7 @@ class _Builder:
             if part.value.get("required") is True:
                 raise UnfitError(part, "a GET request has no body")
             return None
-        reader = BodyReader(library=self._library, maker=maker, taken=taken, fixed=self._entry.fixed)
+        reader = BodyReader(library=self._library, maker=maker, elsewhere=elsewhere, fixed=self._entry.fixed)
         return reader.read(part)
 
     # The request's target
@@ -174,7 +174,7 @@ class _Builder:
             elif piece in in_path:
                 source += in_path.pop(piece).template
             elif piece in self._declared:
-                raise ToldError
+                raise AlreadyNotedError
             else:
                 raise UnfitError(
                     operation.part, f'the path has "{{{piece}}}", and no parameter is declared for it'

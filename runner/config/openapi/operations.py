@@ -20,7 +20,7 @@ from runner.config.checking.scope import Scope
 from runner.config.checking.suggest import did_you_mean, one_of
 from runner.config.node import Node
 from runner.config.openapi.auth import check_auth, missing_auth
-from runner.config.openapi.document import ApiDocument, DocumentPart, Library, ToldError, UnfitError
+from runner.config.openapi.document import AlreadyNotedError, ApiDocument, DocumentPart, Library, UnfitError
 from runner.config.openapi.fixed import FixedArguments
 from runner.config.openapi.operation import METHODS, OTHER_METHODS, Entry, Operation, operation_tool
 from runner.config.problem import Problems
@@ -67,7 +67,7 @@ def build_operations(
         tool = _tool(_id(node), operation, defaults, library, problems, has_auth=has_auth)
         if tool is None:
             continue
-        tool = _as_said(node, tool, scope, problems)
+        tool = _as_declared(node, tool, scope, problems)
         if _is_other(node, tool, names, problems) and _can_be_checked(node, tool, problems):
             _check_size(node, tool, problems)
             yield node, tool
@@ -94,7 +94,7 @@ def _server(node: Node | None, problems: Problems) -> str | None:
     return node.text
 
 
-def _as_said(node: Node, tool: Tool, scope: Scope, problems: Problems) -> Tool:
+def _as_declared(node: Node, tool: Tool, scope: Scope, problems: Problems) -> Tool:
     """The tool with the entry's settings for this operation, which override the document."""
     name, description, timeout = node.get("name"), node.get("description"), node.get("timeout")
     if name is not None:
@@ -208,7 +208,7 @@ def _tool(
     except UnfitError as error:
         refuse(error)
         return None
-    except ToldError:
+    except AlreadyNotedError:
         return None
     return operation_tool(operation, entry, library, refuse)
 
@@ -267,5 +267,5 @@ def _operations(root: DocumentPart, library: Library) -> Iterator[Operation]:
 def _reached(part: DocumentPart, library: Library) -> DocumentPart | None:
     try:
         return library.followed(part)
-    except (UnfitError, ToldError):
+    except (UnfitError, AlreadyNotedError):
         return None

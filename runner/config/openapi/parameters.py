@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runner.call.tools.tool_request import CONNECTION, OURS
 from runner.config.openapi.descriptions import shortened
-from runner.config.openapi.document import DocumentPart, Library, ToldError, UnfitError
+from runner.config.openapi.document import AlreadyNotedError, DocumentPart, Library, UnfitError
 from runner.config.openapi.fixed import FixedArguments, FixedValue, only_value
 from runner.config.openapi.schema import MOST_DESCRIPTION, SchemaMaker
 from runner.config.openapi.value_kinds import ValueKind, holds_objects, kinds
@@ -63,7 +63,7 @@ def read_parameter(
 ) -> Parameter | None:
     """The parameter, or None when it is always sent or never. `before` are the earlier ones.
 
-    Raises UnfitError when it cannot be sent, ToldError when its fixed value cannot.
+    Raises UnfitError when it cannot be sent, AlreadyNotedError when its fixed value cannot.
     """
     name, place = part.text("name"), part.text("in")
     if not name or not place:
@@ -82,7 +82,7 @@ def read_parameter(
     value = fixed.value((argument, name), schema) or (only_value(schema) if is_required else None)
     if value is not None and value.expression is None and value.text is None and place != "query":
         fixed.refuse((argument, name), f"is sent in the {place}, which takes text; write one template")
-        raise ToldError
+        raise AlreadyNotedError
     return Parameter(
         name=name,
         place=place,
