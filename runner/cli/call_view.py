@@ -53,7 +53,7 @@ _ENDED = {
 }
 
 
-class CallView:
+class CallPrinter:
     """Writes a call to a terminal of `columns` columns."""
 
     def __init__(self, terminal: Terminal, columns: int) -> None:

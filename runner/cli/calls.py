@@ -15,7 +15,7 @@ from runner.cli.opened_store import opened_store, read_settings
 from runner.model.settings import Settings
 from runner.store.store import Store
 
-Action = Callable[[argparse.Namespace, Settings, Store], Coroutine[Any, Any, int]]
+StoreAction = Callable[[argparse.Namespace, Settings, Store], Coroutine[Any, Any, int]]
 """What one action does with the store; the result is the exit code."""
 
 MOST_SHOWN = 20
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     if settings is None:
         return PROBLEMS
     # Each action has a module: listing calls need not import what plays them.
-    action: Action = import_module(f"runner.cli.calls_{options.action or 'list'}").act
+    action: StoreAction = import_module(f"runner.cli.calls_{options.action or 'list'}").act
 
     async def act() -> int:
         async with opened_store(settings) as store:

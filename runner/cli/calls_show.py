@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from runner.call.records.record_json import of_json
-from runner.cli.call_view import CallView
+from runner.cli.call_view import CallPrinter
 from runner.cli.calls_parked import job_document, job_words
 from runner.cli.json_document import print_document
 from runner.cli.main import OK
@@ -48,7 +48,7 @@ async def act(options: argparse.Namespace, settings: Settings, store: Store) -> 
         print_document({"record": call.record, "outcome": call.outcome, "jobs": jobs})
         return OK
     record = record_of(call, call_id)
-    view = CallView(stdout(), shutil.get_terminal_size().columns)
+    view = CallPrinter(stdout(), shutil.get_terminal_size().columns)
     view.introduce(f"{record.agent}, {local(record.created_at)}", [record.id, record.why])
     for entry in story(record, call.outcome):
         view.show(entry)

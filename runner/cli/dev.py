@@ -31,7 +31,7 @@ NO_AIORTC = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class DevSetup:
     """What a runner is started with."""
 
     configuration: Configuration
@@ -42,9 +42,7 @@ class Surroundings:
 
 
 @asynccontextmanager
-async def surroundings(
-    configuration: Configuration, environ: Mapping[str, str]
-) -> AsyncIterator[Surroundings]:
+async def dev_setup(configuration: Configuration, environ: Mapping[str, str]) -> AsyncIterator[DevSetup]:
     """The configuration, with substitutes for what is missing. Raises CannotRunError."""
     server = configuration.settings.server
     # A developer gets the console too.
@@ -54,7 +52,7 @@ async def surroundings(
     filled = {**placeholder_secrets(settings, environ), **environ}
     key = settings.provider.api_key
     if key.env is None or environ.get(key.env):
-        yield Surroundings(configuration=configuration, environ=filled)
+        yield DevSetup(configuration=configuration, environ=filled)
         return
     try:
         from runner.standin.peer import Peers  # noqa: PLC0415 - an extra
@@ -70,7 +68,7 @@ async def surroundings(
             peers.api = api
             provider = replace(settings.provider, base_url=api.base_url, key_header=None)
             try:
-                yield Surroundings(
+                yield DevSetup(
                     configuration=replace(configuration, settings=replace(settings, provider=provider)),
                     environ={**filled, key.env: api.api_key},
                     new_connector=lambda: endpoints.connector(lambda *_: None),

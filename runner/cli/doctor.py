@@ -20,7 +20,7 @@ from runner.cli.problems import print_problems
 from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
 from runner.config.load import load
 from runner.doctor.examination import examine
-from runner.doctor.finding import Finding, State
+from runner.doctor.finding import Finding, FindingState
 from runner.model.settings import Configuration
 from runner.serve.descriptors import raise_limit
 from runner.serve.tls import client_context
@@ -31,12 +31,12 @@ LEAST_SUBJECT = 14
 MOST_SUBJECT = 28
 
 _STYLES = {
-    State.OK: Style.GOOD,
-    State.WARNING: Style.WARNING,
-    State.ERROR: Style.ERROR,
-    State.SKIPPED: Style.DIM,
+    FindingState.OK: Style.GOOD,
+    FindingState.WARNING: Style.WARNING,
+    FindingState.ERROR: Style.ERROR,
+    FindingState.SKIPPED: Style.DIM,
 }
-_STATE_WIDTH = max(len(state.value) for state in State)
+_STATE_WIDTH = max(len(state.value) for state in FindingState)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -83,13 +83,17 @@ async def _examine(options: argparse.Namespace, configuration: Configuration) ->
     else:
         stdout().line()
         stdout().line(summary(findings))
-    return PROBLEMS if any(finding.state is State.ERROR for finding in findings) else OK
+    return PROBLEMS if any(finding.state is FindingState.ERROR for finding in findings) else OK
 
 
 def summary(findings: list[Finding]) -> str:
     """The last line: how many things are wrong."""
     counts = Counter(finding.state for finding in findings)
-    wrong = [plural(counts[state], state.value) for state in (State.ERROR, State.WARNING) if counts[state]]
+    wrong = [
+        plural(counts[state], state.value)
+        for state in (FindingState.ERROR, FindingState.WARNING)
+        if counts[state]
+    ]
     return " and ".join(wrong) if wrong else "nothing is wrong"
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from runner.cli.report import Report
+from runner.cli.report import ValidationReport
 from runner.cli.terminal import printable
 from runner.config.problem import Problem
 
@@ -11,7 +11,7 @@ _PROPERTY = {**_DATA, **str.maketrans({":": "%3A", ",": "%2C"})}
 """As the toolkit of GitHub's actions escapes them (packages/core/src/command.ts)."""
 
 
-def rendered(reports: Sequence[Report]) -> str:
+def rendered(reports: Sequence[ValidationReport]) -> str:
     """One command for each problem."""
     return "\n".join(_command(problem) for report in reports for problem in report.problems)
 

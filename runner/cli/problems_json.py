@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from runner.cli.report import Report
+from runner.cli.report import ValidationReport
 from runner.config.checking.rules import pass_of
 from runner.config.problem import Problem
 from runner.model.values import JsonObject
@@ -12,7 +12,7 @@ VERSION = 1
 """Keys may be added; a change of meaning raises it."""
 
 
-def rendered(reports: Sequence[Report]) -> str:
+def rendered(reports: Sequence[ValidationReport]) -> str:
     """The document, in ASCII, whatever the encoding of the pipe."""
     problems = [_entry(problem) for report in reports for problem in report.problems]
     return json.dumps({"version": VERSION, "problems": problems}, indent=2)

@@ -4,12 +4,12 @@ without."""
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from runner.cli.report import Report
+from runner.cli.report import ValidationReport
 from runner.cli.terminal import printable
 from runner.config.problem import Problem
 
 
-def rendered(reports: Sequence[Report]) -> str:
+def rendered(reports: Sequence[ValidationReport]) -> str:
     """The document, in ASCII with character references."""
     root = Element("testsuites", name="phone-agents validate")
     for report in reports:
@@ -19,7 +19,7 @@ def rendered(reports: Sequence[Report]) -> str:
     return document.decode("ascii")
 
 
-def _suite(root: Element, report: Report) -> None:
+def _suite(root: Element, report: ValidationReport) -> None:
     clean = sorted(set(report.sources) - {problem.place.file for problem in report.problems})
     failures = sum(map(report.fails, report.problems))
     tests = len(report.problems) + len(clean)
@@ -31,7 +31,7 @@ def _suite(root: Element, report: Report) -> None:
         SubElement(suite, "testcase", classname=printable(file), name="no problems")
 
 
-def _case(suite: Element, report: Report, problem: Problem) -> None:
+def _case(suite: Element, report: ValidationReport, problem: Problem) -> None:
     """XML has no control characters, not even as references."""
     place, message = problem.place, printable(problem.message)
     name = f"{problem.rule} at {place.line}:{place.column}"

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from runner import __version__
-from runner.cli.report import Report
+from runner.cli.report import ValidationReport
 from runner.config.checking.rules import RULES
 from runner.config.problem import Problem
 from runner.model.values import JsonObject
@@ -14,7 +14,7 @@ from runner.model.values import JsonObject
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
-def rendered(reports: Sequence[Report]) -> str:
+def rendered(reports: Sequence[ValidationReport]) -> str:
     """The document: one run, with the rules that it mentions."""
     problems = [problem for report in reports for problem in report.problems]
     rules = sorted({problem.rule for problem in problems})

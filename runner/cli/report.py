@@ -9,7 +9,7 @@ from runner.model.values import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class ValidationReport:
     """The problems of one directory, by file and line."""
 
     directory: str
@@ -18,7 +18,7 @@ class Report:
     """The text of each file that was checked, by the name that places use."""
     denies_warnings: bool = False
 
-    def of_file(self, name: str) -> "Report":
+    def of_file(self, name: str) -> "ValidationReport":
         """The part of the report about one file, and about the folders for which it is not read."""
         return replace(
             self,

@@ -45,7 +45,7 @@ class Flaw:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class ListReport:
     """The result of a list."""
 
     calls: int
@@ -58,7 +58,7 @@ class Report:
         return self.calls > 0 and not (self.malformed or self.mismatches)
 
 
-def check_list(file: Path, configuration: Configuration, now: Instant) -> Report:
+def check_list(file: Path, configuration: Configuration, now: Instant) -> ListReport:
     """Check each row; a call without a time comes at `now`. Raises CannotRunError when the file cannot be
     read.
     """
@@ -69,16 +69,16 @@ def check_list(file: Path, configuration: Configuration, now: Instant) -> Report
     for call in calls:
         mismatch = _mismatch(call, table, configuration)
         mismatches += [Flaw(line=call.line, message=mismatch)] if mismatch else []
-    return Report(calls=len(calls), malformed=tuple(malformed), mismatches=tuple(mismatches))
+    return ListReport(calls=len(calls), malformed=tuple(malformed), mismatches=tuple(mismatches))
 
 
-def show_report(report: Report, file: Path, terminal: Terminal) -> None:
+def show_report(report: ListReport, file: Path, terminal: Terminal) -> None:
     """Print every flaw, by line."""
     for flaw in sorted((*report.malformed, *report.mismatches), key=lambda flaw: flaw.line):
         terminal.line(printable(f"{file.as_posix()}:{flaw.line}: {flaw.message}"))
 
 
-def summary(report: Report) -> str:
+def summary(report: ListReport) -> str:
     """The report in one sentence."""
     summary = [f"{plural(report.calls, 'call')} checked"]
     if report.mismatches:

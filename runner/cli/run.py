@@ -17,7 +17,7 @@ from runner.cli.problems import counted, print_problems
 from runner.cli.recorded_scenario import recorded_scenario
 from runner.cli.summary import show_summary, show_talk
 from runner.cli.terminal import stderr, stdout
-from runner.cli.workers import Place, Workers, reserve
+from runner.cli.workers import WorkerPlace, Workers, reserve
 from runner.config.load import load
 from runner.config.loaded import Loaded
 from runner.config.problem import Severity
@@ -94,7 +94,9 @@ def run(options: argparse.Namespace) -> int:
     return _run_workers(options) if options.workers > 1 else _run_one(options)
 
 
-def _run_one(options: argparse.Namespace, place: Place | None = None, *, log_lock: int | None = None) -> int:
+def _run_one(
+    options: argparse.Namespace, place: WorkerPlace | None = None, *, log_lock: int | None = None
+) -> int:
     """`place`: one of several runners on one port, which write one log under this lock."""
     # Made first: `--watch` notices changes from here on.
     number = 0 if place is None else place.number
@@ -172,9 +174,9 @@ async def _develop(
     configuration: Configuration, source: DirectorySource, version: ConfigurationVersion, *, watch: bool
 ) -> None:
     """Serve this machine only, with substitutes for what is missing. Raises CannotRunError."""
-    from runner.cli.dev import surroundings  # noqa: PLC0415 - the stand-in is not part of a server
+    from runner.cli.dev import dev_setup  # noqa: PLC0415 - the stand-in is not part of a server
 
-    async with surroundings(configuration, os.environ) as made:
+    async with dev_setup(configuration, os.environ) as made:
         source.take_environ(made.environ)
         runner = Runner(
             made.configuration,
@@ -193,7 +195,7 @@ async def _serve(
     configuration: Configuration,
     *,
     watch: bool,
-    place: Place | None = None,
+    place: WorkerPlace | None = None,
     is_dev: bool = False,
     stands_in: bool = False,
 ) -> None:

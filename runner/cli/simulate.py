@@ -25,7 +25,7 @@ from runner.cli.call_options import (
     later_words,
     time_words,
 )
-from runner.cli.call_view import CallView
+from runner.cli.call_view import CallPrinter
 from runner.cli.environment import add_directory, add_environment
 from runner.cli.json_document import add_format, print_document
 from runner.cli.main import OK, PROBLEMS
@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print_text(prepared: "_Prepared") -> int:
-    view, plan = CallView(stdout(), shutil.get_terminal_size().columns), prepared.plan
+    view, plan = CallPrinter(stdout(), shutil.get_terminal_size().columns), prepared.plan
     agent = plan.agent
     title = f"{agent.id}: {agent.description}" if agent.description else agent.id
     view.introduce(title, [prepared.why, prepared.found_in, prepared.when])

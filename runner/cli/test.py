@@ -12,7 +12,7 @@ from runner.cli.json_document import add_format
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.terminal import stderr, stdout
-from runner.cli.test_report import FORMATS, Report, summary
+from runner.cli.test_report import FORMATS, ScenarioReport, summary
 from runner.cli.test_update import update
 from runner.config.checking.suggest import did_you_mean
 from runner.config.load import load
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     played = [list(_play(*each)) for each in zip(places, selected, strict=True)]
     touched = [frozenset[Use]().union(*(one.uses for one in found)) for found in played]
     wants_coverage = options.coverage or options.min_coverage is not None
-    report = Report(
+    report = ScenarioReport(
         played=tuple(one for found in played for one in found),
         coverage=_coverage(loaded, touched) if wants_coverage else None,
         shows_untouched=options.coverage,

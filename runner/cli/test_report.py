@@ -22,7 +22,7 @@ _NOT_WRITTEN = 'nothing is expected yet; "phone-agents test --update" writes wha
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class ScenarioReport:
     """Everything to report."""
 
     played: tuple[ScenarioResult, ...]
@@ -56,7 +56,7 @@ class Report:
         return not self.failed and self.is_covered
 
 
-def summary(report: Report, directories: Sequence[Path]) -> str:
+def summary(report: ScenarioReport, directories: Sequence[Path]) -> str:
     """The result in one line."""
     names = ", ".join(f'"{directory}"' for directory in directories)
     scenarios = plural(len(report.played), "scenario")
@@ -77,7 +77,7 @@ def _percentage(coverage: Coverage) -> str:
 # Text
 
 
-def _text(report: Report, terminal: Terminal) -> None:
+def _text(report: ScenarioReport, terminal: Terminal) -> None:
     lines = {name: split_lines(text) for name, text in report.sources.items()}
     for played in report.played:
         failures = report.failures(played)
@@ -115,7 +115,7 @@ _SIGNS = {"-": Style.ERROR, "+": Style.GOOD}
 # JSON
 
 
-def _json(report: Report, terminal: Terminal) -> None:
+def _json(report: ScenarioReport, terminal: Terminal) -> None:
     document = {
         "version": VERSION,
         "scenarios": [
@@ -158,7 +158,7 @@ def _coverage_json(coverage: Coverage) -> Json:
 # JUnit
 
 
-def _junit(report: Report, terminal: Terminal) -> None:
+def _junit(report: ScenarioReport, terminal: Terminal) -> None:
     """One suite a file, one case a scenario: what CI servers read."""
     from xml.etree import ElementTree  # noqa: PLC0415 - only this format needs it
 
@@ -193,4 +193,8 @@ def _xml(text: str) -> str:
     return "\n".join(printable(line) for line in text.split("\n"))
 
 
-FORMATS: Mapping[str, Callable[[Report, Terminal], None]] = {"text": _text, "json": _json, "junit": _junit}
+FORMATS: Mapping[str, Callable[[ScenarioReport, Terminal], None]] = {
+    "text": _text,
+    "json": _json,
+    "junit": _junit,
+}

@@ -4,13 +4,13 @@ from difflib import unified_diff
 from pathlib import Path
 
 from runner.cli.terminal import Style, Terminal, printable
-from runner.cli.test_report import Report
+from runner.cli.test_report import ScenarioReport
 from runner.scenario.update import Change, updated
 
 _SIGNS = {"-": Style.ERROR, "+": Style.GOOD, "@": Style.DIM}
 
 
-def update(report: Report, terminal: Terminal) -> None:
+def update(report: ScenarioReport, terminal: Terminal) -> None:
     """Show the diff of each file, then write the file."""
     changes: dict[str, list[Change]] = {}
     for played in report.played:

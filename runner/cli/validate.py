@@ -13,7 +13,7 @@ from runner.cli.environment import add_environment
 from runner.cli.json_document import add_format
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import counted, print_problems
-from runner.cli.report import Report
+from runner.cli.report import ValidationReport
 from runner.cli.terminal import stderr, stdout
 from runner.cli.unsaved import Unsaved, read_unsaved
 from runner.config.building.secrets import NeededSecret
@@ -38,7 +38,7 @@ class _Checked:
     """One directory, and its report."""
 
     loaded: Loaded
-    report: Report
+    report: ValidationReport
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -103,7 +103,7 @@ def _check(
         problems = (*loaded.all_problems, *review([loaded]))
     if options.asks_environment:
         problems = (*problems, *_missing(loaded.secrets, environ))
-    report = Report(
+    report = ValidationReport(
         directory=str(directory),
         problems=tuple(sorted(problems, key=lambda problem: problem.place)),
         sources=loaded.sources,
@@ -124,7 +124,7 @@ def _missing(secrets: Iterable[NeededSecret], environ: Mapping[str, str]) -> Ite
         yield Problem(place=secret.place, rule="secret-missing", message=message, severity=Severity.WARNING)
 
 
-def _print(reports: Sequence[Report], name: str) -> None:
+def _print(reports: Sequence[ValidationReport], name: str) -> None:
     if name == "text":
         for report in reports:
             print_problems(report.problems, report.sources, stdout())

@@ -32,7 +32,7 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class WorkerPlace:
     """What a runner gets from its supervisor."""
 
     number: int
@@ -47,7 +47,7 @@ class Place:
     """A file descriptor that can be read once the supervisor is gone."""
 
 
-Serve: TypeAlias = Callable[[Place], int]
+Serve: TypeAlias = Callable[[WorkerPlace], int]
 """Serves until it is told to stop; returns the exit code."""
 
 
@@ -202,7 +202,7 @@ class Workers:
         _close(self._alive)
         for worker in self._workers.values():
             _close(worker.pipe)
-        place = Place(
+        place = WorkerPlace(
             number=number,
             name=name,
             dead=self._dead.get(number),

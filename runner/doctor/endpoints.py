@@ -5,15 +5,15 @@ import ssl
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from runner.doctor.finding import Finding, Subject
-from runner.doctor.probe import EXPIRES_SOON_S, LookUp, Reached, Unreachable, probe
+from runner.doctor.finding import Check, Finding
+from runner.doctor.probe import EXPIRES_SOON_S, LookUp, NotReached, Reached, probe
 from runner.model.settings import Configuration
 from runner.model.tool import ClientCredentials, HttpBinding
 from runner.model.values import Instant
 from runner.wording import plural
 
 AT_ONCE = 8
-ENDPOINT = Subject("endpoint")
+ENDPOINT = Check("endpoint")
 
 
 async def examine_endpoints(
@@ -26,7 +26,7 @@ async def examine_endpoints(
         async with places:
             result = await probe(origin, tls, egress=egress, look_up=look_up)
         host = urlsplit(origin).hostname or origin
-        if isinstance(result, Unreachable):
+        if isinstance(result, NotReached):
             return result.finding(ENDPOINT, f"{host} for {_users(users)}")
         return reached_finding(host, result, users, now)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class State(Enum):
+class FindingState(Enum):
     """The state of a thing."""
 
     OK = "ok"
@@ -22,30 +22,30 @@ class Finding:
 
     subject: str
     """What was checked, in a word or two: `api key`, `store`, a host."""
-    state: State
+    state: FindingState
     text: str
     remedy: str = ""
     """What to do; empty where there is nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class Check:
     """A thing that is checked; makes the findings about it."""
 
     name: str
 
     def ok(self, text: str) -> Finding:
         """It is as it should be."""
-        return Finding(subject=self.name, state=State.OK, text=text)
+        return Finding(subject=self.name, state=FindingState.OK, text=text)
 
     def warning(self, text: str, remedy: str) -> Finding:
         """It works, and deserves a look."""
-        return Finding(subject=self.name, state=State.WARNING, text=text, remedy=remedy)
+        return Finding(subject=self.name, state=FindingState.WARNING, text=text, remedy=remedy)
 
     def error(self, text: str, remedy: str) -> Finding:
         """It does not work."""
-        return Finding(subject=self.name, state=State.ERROR, text=text, remedy=remedy)
+        return Finding(subject=self.name, state=FindingState.ERROR, text=text, remedy=remedy)
 
     def skipped(self, text: str, remedy: str = "") -> Finding:
         """It was not checked."""
-        return Finding(subject=self.name, state=State.SKIPPED, text=text, remedy=remedy)
+        return Finding(subject=self.name, state=FindingState.SKIPPED, text=text, remedy=remedy)

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from runner.call.tools.egress import refuse_address
-from runner.doctor.finding import Finding, Subject
+from runner.doctor.finding import Check, Finding
 from runner.model.settings import Egress
 from runner.model.values import Instant
 
@@ -51,13 +51,13 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unreachable:
+class NotReached:
     """No connection was made."""
 
     obstacle: Obstacle
     detail: str
 
-    def finding(self, subject: Subject, what: str = "") -> Finding:
+    def finding(self, subject: Check, what: str = "") -> Finding:
         """The finding for it. `what` comes before the detail."""
         text = f"{what}: {self.detail}" if what else self.detail
         return subject.error(text, self.obstacle.value)
@@ -70,7 +70,7 @@ async def probe(
     egress: Egress | None = None,
     look_up: LookUp | None = None,
     connect_s: float = CONNECT_S,
-) -> Reached | Unreachable:
+) -> Reached | NotReached:
     """Connect to the host of a URL. `egress`: what a tool may reach; None: everything."""
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -81,18 +81,18 @@ async def probe(
         async with asyncio.timeout(connect_s):
             addresses = await asyncio.to_thread(look_up or _addresses, host, port)
     except TimeoutError:
-        return Unreachable(
+        return NotReached(
             obstacle=Obstacle.NAME, detail=f'the name "{host}" was not looked up in {connect_s:g} s'
         )
     except (OSError, UnicodeError) as error:
-        return Unreachable(obstacle=Obstacle.NAME, detail=f'the name "{host}" is not known ({_words(error)})')
+        return NotReached(obstacle=Obstacle.NAME, detail=f'the name "{host}" is not known ({_words(error)})')
     if egress is not None:
         refusals = [refuse_address(host, address, egress) for address in addresses]
         allowed = [address for address, refusal in zip(addresses, refusals, strict=True) if refusal is None]
         if not allowed:
-            return Unreachable(obstacle=Obstacle.EGRESS, detail=next(filter(None, refusals)))
+            return NotReached(obstacle=Obstacle.EGRESS, detail=next(filter(None, refusals)))
         addresses = allowed
-    unreachable = Unreachable(obstacle=Obstacle.NAME, detail=f'the name "{host}" has no address')
+    unreachable = NotReached(obstacle=Obstacle.NAME, detail=f'the name "{host}" has no address')
     for address in addresses:
         began = clock()
         where = f"{address} port {port}"
@@ -113,27 +113,25 @@ async def probe(
     return unreachable
 
 
-def _unreachable(error: OSError, host: str, where: str, connect_s: float) -> Unreachable:
+def _unreachable(error: OSError, host: str, where: str, connect_s: float) -> NotReached:
     match error:
         case ssl.SSLCertVerificationError():
             reason = error.verify_message.rstrip(".")
-            return Unreachable(
+            return NotReached(
                 obstacle=Obstacle.CERTIFICATE, detail=f'the certificate of "{host}" is not valid: {reason}'
             )
         case ssl.SSLError():
             reason = (error.reason or "the handshake failed").replace("_", " ").lower()
-            return Unreachable(obstacle=Obstacle.TLS, detail=f"{where} does not speak TLS ({reason})")
+            return NotReached(obstacle=Obstacle.TLS, detail=f"{where} does not speak TLS ({reason})")
         case ConnectionRefusedError():
-            return Unreachable(obstacle=Obstacle.REFUSED, detail=f"{where} refuses connections")
+            return NotReached(obstacle=Obstacle.REFUSED, detail=f"{where} refuses connections")
         case TimeoutError():
-            return Unreachable(
-                obstacle=Obstacle.TIMEOUT, detail=f"{where} does not answer in {connect_s:g} s"
-            )
+            return NotReached(obstacle=Obstacle.TIMEOUT, detail=f"{where} does not answer in {connect_s:g} s")
         case ConnectionError():
-            return Unreachable(obstacle=Obstacle.TLS, detail=f"{where} closes the connection")
+            return NotReached(obstacle=Obstacle.TLS, detail=f"{where} closes the connection")
         case _:
             code = errno.errorcode.get(error.errno or 0, "")
-            return Unreachable(
+            return NotReached(
                 obstacle=Obstacle.UNREACHABLE,
                 detail=f"{where} cannot be reached ({_words(error)}{f', {code}' if code else ''})",
             )

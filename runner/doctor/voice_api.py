@@ -14,8 +14,8 @@ from runner.api.port import Authentication
 from runner.api.realtime import account, facts
 from runner.api.webhook import TOLERANCE_S
 from runner.config.checking.suggest import did_you_mean
-from runner.doctor.finding import Finding, State, Subject
-from runner.doctor.probe import LookUp, Unreachable, probe
+from runner.doctor.finding import Check, Finding, FindingState
+from runner.doctor.probe import LookUp, NotReached, probe
 from runner.model.agent import Agent
 from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.model.settings import Configuration, Provider
@@ -23,11 +23,11 @@ from runner.model.values import Instant
 from runner.serve.reply_body import ACCEPT_ENCODING, BodyError, read_body
 from runner.wording import cut
 
-VOICE_API = Subject("voice API")
-API_KEY = Subject("api key")
-CLOCK = Subject("clock")
-MODEL = Subject("model")
-MODELS = Subject("models")
+VOICE_API = Check("voice API")
+API_KEY = Check("api key")
+CLOCK = Check("clock")
+MODEL = Check("model")
+MODELS = Check("models")
 
 REPLY_S = 10.0
 MOST_SKEW_S = 30.0
@@ -38,7 +38,7 @@ MOST_MESSAGE = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ApiReply:
     """A reply and its headers."""
 
     reply: HttpReply
@@ -67,7 +67,7 @@ class VoiceApiClient:
         async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
             yield cls(session, base_url, headers)
 
-    async def send(self, request: HttpRequest) -> Answer:
+    async def send(self, request: HttpRequest) -> ApiReply:
         """The reply, or why there is none."""
         try:
             async with self._session.request(
@@ -79,17 +79,17 @@ class VoiceApiClient:
                 allow_redirects=False,
             ) as response:
                 body = await read_body(response)
-                return Answer(
+                return ApiReply(
                     reply=HttpReply(status=response.status, body=body, content_type=response.content_type),
                     at=_date(response.headers.get("Date")),
                     project=response.headers.get("openai-project", ""),
                 )
         except TimeoutError:
-            return Answer(reply=HttpReply(failure=Failure.TIMEOUT, detail=f"no reply within {REPLY_S:g} s"))
+            return ApiReply(reply=HttpReply(failure=Failure.TIMEOUT, detail=f"no reply within {REPLY_S:g} s"))
         except BodyError as error:
-            return Answer(reply=HttpReply(failure=error.failure, detail=error.detail))
+            return ApiReply(reply=HttpReply(failure=error.failure, detail=error.detail))
         except (aiohttp.ClientError, OSError) as error:
-            return Answer(reply=HttpReply(failure=Failure.CONNECTION, detail=str(error) or "no reply"))
+            return ApiReply(reply=HttpReply(failure=Failure.CONNECTION, detail=str(error) or "no reply"))
 
 
 async def examine_voice_api(
@@ -103,7 +103,7 @@ async def examine_voice_api(
 ) -> list[Finding]:
     """All findings about the voice API, in the order in which one needs the other."""
     reached = await probe(base_url, tls, look_up=look_up)
-    if isinstance(reached, Unreachable):
+    if isinstance(reached, NotReached):
         return [reached.finding(VOICE_API, base_url)]
     provider = configuration.settings.provider
     async with VoiceApiClient.client(provider, base_url, key, tls) as client:
@@ -111,7 +111,7 @@ async def examine_voice_api(
         findings = [key_finding(answer, base_url, str(provider.api_key))]
         if answer.at is not None:
             findings.append(clock_finding(now - answer.at))
-        if findings[0].state is State.ERROR:
+        if findings[0].state is FindingState.ERROR:
             return findings
         models = account.model_ids(answer.reply)
         findings += model_findings(configuration, models, is_own=base_url == facts.BASE_URL)
@@ -123,7 +123,7 @@ async def examine_voice_api(
     return findings
 
 
-def key_finding(answer: Answer, base_url: str, reference: str) -> Finding:
+def key_finding(answer: ApiReply, base_url: str, reference: str) -> Finding:
     """What the API says of the key. Pure, as is everything below."""
     reply = answer.reply
     code, message = account.complaint(reply)
@@ -199,7 +199,7 @@ def model_findings(
 
 def session_finding(agent: Agent, reply: HttpReply) -> Finding:
     """Whether the API accepts an agent's session."""
-    subject = Subject(f"agent {agent.id}")
+    subject = Check(f"agent {agent.id}")
     _, message = account.complaint(reply)
     match reply.status:
         case None:

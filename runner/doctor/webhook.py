@@ -8,13 +8,13 @@ from urllib.parse import urlsplit, urlunsplit
 import aiohttp
 from standardwebhooks import Webhook
 
-from runner.doctor.finding import Finding, Subject
-from runner.doctor.probe import LookUp, Unreachable, probe
+from runner.doctor.finding import Check, Finding
+from runner.doctor.probe import LookUp, NotReached, probe
 from runner.model.values import Instant
 from runner.serve.app import WEBHOOK_PATH
 from runner.serve.webhooks import IGNORED
 
-WEBHOOK = Subject("webhook")
+WEBHOOK = Check("webhook")
 REPLY_S = 10.0
 EVENT = "phone_agents.doctor"
 """A type of event that no API sends: a runner verifies it and does nothing."""
@@ -38,7 +38,7 @@ async def examine_webhook(
             f'"{url}" is not an address of the web', f"write https://calls.example.com{WEBHOOK_PATH}"
         )
     reached = await probe(where, tls, look_up=look_up)
-    if isinstance(reached, Unreachable):
+    if isinstance(reached, NotReached):
         return reached.finding(WEBHOOK, where)
     body = json.dumps({"type": EVENT, "data": {}})
     webhook_id = f"wh_doctor_{int(now)}"

@@ -29,7 +29,7 @@ from runner.serve.call_timers import CallTimers
 from runner.serve.clients import Clients
 from runner.serve.live_sideband import LiveSideband
 from runner.serve.metrics import Metrics
-from runner.serve.pace import Pace
+from runner.serve.pace import LoopPace
 from runner.serve.timeouts import Timeouts
 
 MOST_ENDINGS = 8
@@ -37,7 +37,7 @@ MOST_ENDINGS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shared:
+class SharedByCalls:
     """What the live calls of a process share."""
 
     clients: Clients
@@ -45,7 +45,7 @@ class Shared:
     metrics: Metrics
     timeouts: Timeouts
     clock: Callable[[], Instant] = time.time
-    endings: Pace = field(default_factory=lambda: Pace(MOST_ENDINGS))
+    endings: LoopPace = field(default_factory=lambda: LoopPace(MOST_ENDINGS))
     """Many calls may end, or be another runner's, at the same moment."""
 
 
@@ -57,7 +57,7 @@ class CallActions:
     def __init__(
         self,
         context: CallContext,
-        shared: Shared,
+        shared: SharedByCalls,
         *,
         created_at: Instant,
         follows_words: Callable[[], bool],

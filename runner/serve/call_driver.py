@@ -13,7 +13,7 @@ from runner.model.reception import RingResult
 from runner.model.record import CallRecord
 from runner.model.values import Instant
 from runner.serve import call_log
-from runner.serve.call_actions import CallActions, Shared
+from runner.serve.call_actions import CallActions, SharedByCalls
 from runner.serve.call_context import CallContext
 from runner.serve.call_meter import CallMeter
 from runner.serve.call_watch import CallWatch, Follower, Watches
@@ -48,7 +48,7 @@ class CallDriver:
         self,
         ringing: Ringing,
         world: World,
-        shared: Shared,
+        shared: SharedByCalls,
         *,
         hold: Hold,
         taken_over: CallMachine | None,

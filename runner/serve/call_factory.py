@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.world import World
 from runner.model.call import Ringing
-from runner.serve.call_actions import Shared
+from runner.serve.call_actions import SharedByCalls
 from runner.serve.call_watch import CallWatch
 from runner.serve.fleet.hold import CallHold
 from runner.serve.fleet.service import FleetService
@@ -18,7 +18,7 @@ from runner.serve.live_call import LiveCall
 class CallFactory:
     """Makes a live call of a ringing one, or of one that another process has left."""
 
-    shared: Shared
+    shared: SharedByCalls
     fleet: FleetService
     world: Callable[[], World]
     """The configuration that new calls get."""

@@ -39,7 +39,7 @@ _LEAST_PAUSE_S = 0.05
 """The least pause after a look-up that found no job to take."""
 
 
-class TextModel(Protocol):
+class ModelClient(Protocol):
     """Answers questions about calls."""
 
     async def ask(self, question: Question) -> Answer:
@@ -54,7 +54,7 @@ class JobWorker:
     """
 
     store: Jobs
-    model: TextModel
+    model: ModelClient
     endpoints: Sender
     secrets: Callable[[], Mapping[str, str]]
     metrics: Metrics

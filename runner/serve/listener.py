@@ -77,7 +77,7 @@ class Listener:
         self._shares_port = shares_port
         self._metrics = metrics
         self.timeouts = timeouts
-        self._open: dict[Connection, None] = {}
+        self._open: dict[ClientConnection, None] = {}
         """In order of waiting, the longest first; connections being served stand anywhere."""
         self._server: asyncio.Server | None = None
         metrics.watch_connections(lambda: len(self._open))
@@ -93,7 +93,7 @@ class Listener:
             raise RuntimeError("aiohttp made no server")
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Connection(self, server, loop),
+            lambda: ClientConnection(self, server, loop),
             host,
             port,
             backlog=backlog,
@@ -108,7 +108,7 @@ class Listener:
             self._server.close()
         await self._runner.cleanup()
 
-    def admit(self, connection: "Connection") -> bool:
+    def admit(self, connection: "ClientConnection") -> bool:
         """Count a new connection, closing another one if necessary; False when there is no place."""
         if len(self._open) >= self._most:
             victim = next((one for one in self._open if one.is_waiting), None)
@@ -122,13 +122,13 @@ class Listener:
         self._open[connection] = None
         return True
 
-    def renew(self, connection: "Connection") -> None:
+    def renew(self, connection: "ClientConnection") -> None:
         """It waits for its next request from now on."""
         if connection in self._open:
             del self._open[connection]
             self._open[connection] = None
 
-    def forget(self, connection: "Connection") -> None:
+    def forget(self, connection: "ClientConnection") -> None:
         """It is closed."""
         self._open.pop(connection, None)
 
@@ -137,7 +137,7 @@ class Listener:
         self._metrics.connections_closed.labels(reason=reason.value).inc()
 
 
-class Connection(web.RequestHandler):
+class ClientConnection(web.RequestHandler):
     """One connection, with a deadline whenever it waits for its client."""
 
     __slots__ = ("_deadline", "_is_idle", "_listener", "_request", "_send_deadline", "_tcp")
@@ -262,7 +262,7 @@ def _cancel(timer: asyncio.TimerHandle | None) -> None:
 async def _mark(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Tell the connection which request it is serving."""
     connection = request.protocol
-    if not isinstance(connection, Connection):
+    if not isinstance(connection, ClientConnection):
         return await handler(request)
     connection.begin(request)
     try:

@@ -17,7 +17,7 @@ from runner.model.job import Job
 from runner.model.live_call import Owner
 from runner.model.reception import RingResult
 from runner.model.record import CallRecord, Deed
-from runner.serve.call_actions import Shared
+from runner.serve.call_actions import SharedByCalls
 from runner.serve.call_driver import CallDriver
 from runner.serve.call_watch import CallWatch, Follower
 from runner.serve.hold import Hold
@@ -54,7 +54,7 @@ class LiveCall:
         self,
         ringing: Ringing,
         world: World,
-        shared: Shared,
+        shared: SharedByCalls,
         *,
         hold: Hold,
         taken_over: CallMachine | None = None,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from runner.api.port import Conversation, SidebandAction, VoiceApi
 from runner.model.event import CallGone, SidebandLost, SidebandOpened, Unreachable
 from runner.serve.call_context import CallContext
-from runner.serve.sideband import Lost, SidebandLostError, Sidebands, check_close, how_closed
+from runner.serve.sideband import LostBecause, SidebandLostError, Sidebands, check_close, how_closed
 from runner.serve.sideband_socket import SidebandSocket
 from runner.serve.taking_apart import forget_traces
 
@@ -136,7 +136,7 @@ class LiveSideband:
             check_close(close, self.api.is_final)
             self.context.happen(SidebandLost())
             if self._flaps == len(self.context.timeouts.redial_delays_s) or self._conversation is None:
-                raise SidebandLostError(Lost.UNREACHABLE, "the sideband is lost again and again")
+                raise SidebandLostError(LostBecause.UNREACHABLE, "the sideband is lost again and again")
             path = self._conversation.sideband
             # After a pause another runner may serve the call.
             socket = await self.sidebands.reattach(
@@ -158,9 +158,9 @@ class LiveSideband:
 
     def _give_up(self, lost: SidebandLostError) -> None:
         log.log(
-            logging.INFO if lost.lost is Lost.GONE else logging.ERROR,
+            logging.INFO if lost.lost is LostBecause.GONE else logging.ERROR,
             "sideband is lost",
             extra={"call_id": self.context.call_id, "lost": lost.lost.value, "detail": str(lost)},
         )
-        self.context.happen(CallGone() if lost.lost is Lost.GONE else Unreachable(detail=str(lost)))
+        self.context.happen(CallGone() if lost.lost is LostBecause.GONE else Unreachable(detail=str(lost)))
         forget_traces(lost)

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 
 
-class Pace:
+class LoopPace:
     """Lets tasks of one event loop pass in turn."""
 
     def __init__(self, most: int) -> None:

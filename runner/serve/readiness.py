@@ -9,7 +9,7 @@ log = logging.getLogger("runner.serve.readiness")
 FULL = "no descriptors are left for another call; raise the limit (ulimit -n, LimitNOFILE) or add a runner"
 
 
-class Phase(Enum):
+class RunnerPhase(Enum):
     """How far the runner has come."""
 
     STARTING = "starting"
@@ -22,7 +22,7 @@ class Readiness:
     """The readiness of one runner. Its parts report to it once they are started."""
 
     def __init__(self, most_calls: int) -> None:
-        self.phase = Phase.STARTING
+        self.phase = RunnerPhase.STARTING
         self._most_calls = most_calls
         self._held: Callable[[], int] = int
         self._obstacles: list[Callable[[], str | None]] = []
@@ -45,13 +45,13 @@ class Readiness:
         is_full = self._is_full
         if is_full:
             log.warning("call refused", extra={"reason": FULL, "live_calls": self._most_calls})
-        return self.phase is Phase.READY and not is_full
+        return self.phase is RunnerPhase.READY and not is_full
 
     def obstacles(self) -> list[str]:
         """What prevents us from answering calls."""
-        reasons = [None if self.phase is Phase.READY else self.phase.value, FULL if self._is_full else None]
-        reasons += [obstacle() for obstacle in self._obstacles]
-        return [each for each in reasons if each is not None]
+        reasons = [] if self.phase is RunnerPhase.READY else [self.phase.value]
+        reasons += [FULL] if self._is_full else []
+        return reasons + [reason for obstacle in self._obstacles if (reason := obstacle()) is not None]
 
     def troubles(self) -> list[str]:
         """Problems that prevent no call."""

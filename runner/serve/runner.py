@@ -30,7 +30,7 @@ from runner.serve.loop_lag import watch_loop
 from runner.serve.metrics import Metrics
 from runner.serve.process import Process
 from runner.serve.provider_secrets import check_api_key, check_webhook_secrets
-from runner.serve.readiness import Phase, Readiness
+from runner.serve.readiness import Readiness, RunnerPhase
 from runner.serve.secrets import FoundSecrets
 from runner.serve.service import Service
 from runner.serve.timeouts import Timeouts
@@ -150,7 +150,7 @@ class Runner:
                 scenario_of=self._scenario_of,
             )
         await service.start(process)
-        process.readiness.phase = Phase.READY
+        process.readiness.phase = RunnerPhase.READY
         log.info(
             "ready",
             extra={
@@ -194,7 +194,7 @@ class Runner:
         A call that is still live then is hung up: without us it would talk to nobody. The jobs after calls
         are attempted once more, and otherwise stay in the store.
         """
-        self._process.readiness.phase = Phase.DRAINING
+        self._process.readiness.phase = RunnerPhase.DRAINING
         if self.service is not None:
             drain_timeout_s = self._configuration.settings.server.drain_timeout_s
             after_call_s = self._process.timeouts.after_call_s

@@ -13,7 +13,7 @@ from runner.call.machine.call_counts import DAY_S, CallCounts, day_of
 from runner.errors import CannotRunError, StoreError
 from runner.model.call import Ringing
 from runner.model.settings import Settings
-from runner.serve.call_actions import Shared
+from runner.serve.call_actions import SharedByCalls
 from runner.serve.call_answerer import CallAnswerer
 from runner.serve.call_factory import CallFactory
 from runner.serve.call_watch import CallWatch
@@ -109,7 +109,7 @@ class Service:
         )
         readiness.add_troubles(lambda: fleet.troubles)
         readiness.add_troubles(lambda: [] if jobs.trouble is None else [jobs.trouble])
-        shared = Shared(
+        shared = SharedByCalls(
             clients=clients, counts=call_counts, metrics=metrics, timeouts=timeouts, clock=process.clock
         )
         calls = CallFactory(shared=shared, fleet=fleet, world=lambda: versions.current.world, watches=watches)

@@ -36,7 +36,7 @@ HEADERS = {"User-Agent": "phone-agents"}
 OVER = "the call is over: the API does not know it any more"
 
 
-class Lost(Enum):
+class LostBecause(Enum):
     """Why there is no sideband."""
 
     GONE = "gone"
@@ -48,7 +48,7 @@ class Lost(Enum):
 class SidebandLostError(Exception):
     """The sideband cannot be opened or reopened."""
 
-    def __init__(self, lost: Lost, detail: str) -> None:
+    def __init__(self, lost: LostBecause, detail: str) -> None:
         super().__init__(detail)
         self.lost = lost
 
@@ -89,10 +89,10 @@ class Sidebands:
         try:
             async with asyncio.timeout(longest_s):
                 delays_s = self._timeouts.attach_delays_s
-                return await self._dial(path, delays_s, Lost.UNREACHABLE, self._upgrade)
+                return await self._dial(path, delays_s, LostBecause.UNREACHABLE, self._upgrade)
         except TimeoutError:
             detail = f"the sideband was not open {longest_s:g} seconds after accept"
-            raise SidebandLostError(Lost.UNREACHABLE, detail) from None
+            raise SidebandLostError(LostBecause.UNREACHABLE, detail) from None
 
     async def reattach(
         self,
@@ -109,13 +109,13 @@ class Sidebands:
         """
         delays_s = self._timeouts.redial_delays_s[earlier:]
         spread = tuple(jittered(delay_s, call_id, earlier + n) for n, delay_s in enumerate(delays_s))
-        return await self._dial(path, spread, Lost.GONE, self._connect, until_ours)
+        return await self._dial(path, spread, LostBecause.GONE, self._connect, until_ours)
 
     async def _dial(
         self,
         path: str,
         delays_s: tuple[float, ...],
-        not_found: Lost,
+        not_found: LostBecause,
         connect: Callable[[str], Awaitable[SidebandSocket]],
         until_ours: Callable[[], Awaitable[None]] | None = None,
     ) -> SidebandSocket:
@@ -130,8 +130,8 @@ class Sidebands:
             except InvalidStatus as refused:
                 status = refused.response.status_code
                 detail = NOT_FOUND if status == 404 else f"the sideband was refused with status {status}"
-                if status == 404 and not_found is Lost.GONE:
-                    raise SidebandLostError(Lost.GONE, OVER) from refused
+                if status == 404 and not_found is LostBecause.GONE:
+                    raise SidebandLostError(LostBecause.GONE, OVER) from refused
                 if 400 <= status < 500 and status not in {404, 408, 429}:
                     break
             except TimeoutError:
@@ -141,7 +141,7 @@ class Sidebands:
             log.debug("sideband attempt failed", extra={"detail": detail})
             # Whatever a kept connection has to do with it, it costs a call one attempt.
             connect = self._connect
-        raise SidebandLostError(Lost.UNREACHABLE, detail)
+        raise SidebandLostError(LostBecause.UNREACHABLE, detail)
 
     async def _upgrade(self, path: str) -> SidebandSocket:
         """Open it on the connection that has answered the call, or else on one of its own."""
@@ -181,7 +181,7 @@ def check_close(received: Close | None, is_final: Callable[[int | None], bool]) 
     temporary.
     """
     if received is not None and is_final(received.code):
-        raise SidebandLostError(Lost.UNREACHABLE, how_closed(received, ""))
+        raise SidebandLostError(LostBecause.UNREACHABLE, how_closed(received, ""))
 
 
 def how_closed(received: Close | None, cut_because: str) -> str:

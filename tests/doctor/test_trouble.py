@@ -14,7 +14,7 @@ from aiohttp import web
 from runner.config.load import load
 from runner.doctor import probe, store
 from runner.doctor.examination import examine
-from runner.doctor.finding import Finding, State, Subject
+from runner.doctor.finding import Check, Finding, FindingState
 from runner.serve.tls import client_context
 from runner.standin.placed_call import RestReply
 from runner.standin.server import StandIn
@@ -340,11 +340,11 @@ async def test_trouble_is_told_with_its_cause_and_its_remedy(
     wrong = [
         found
         for found in await clinic.findings()
-        if found.state in {State.ERROR, State.WARNING} and found.remedy != "have it renewed"
+        if found.state in {FindingState.ERROR, FindingState.WARNING} and found.remedy != "have it renewed"
     ]
     assert [found.subject for found in wrong] == [subject]
     (found,) = wrong
-    assert found.state is (State.WARNING if subject == "model" else State.ERROR)
+    assert found.state is (FindingState.WARNING if subject == "model" else FindingState.ERROR)
     port = clinic.settings.get("store", "").rpartition(":")[2].removesuffix("/calls")
     assert found.text == text.replace("{port}", port)
     assert found.remedy == remedy.replace("{agents}", str(clinic.folder / "agents"))
@@ -359,7 +359,7 @@ async def test_an_endpoint_that_is_down_refuses_connections(clinic: Clinic) -> N
     clinic.crm = free_port()
     found = await of(clinic, "endpoint")
     assert (found.state, found.text) == (
-        State.ERROR,
+        FindingState.ERROR,
         f"crm.maple.example for lookup, find_slots: 127.0.0.1 port {clinic.crm} refuses connections",
     )
     assert found.remedy == probe.Obstacle.REFUSED.value
@@ -369,7 +369,7 @@ async def test_an_endpoint_that_speaks_no_tls(clinic: Clinic) -> None:
     async with AsyncExitStack() as stack:
         clinic.crm = await serve(stack)
         found = await of(clinic, "endpoint")
-    assert found.state is State.ERROR
+    assert found.state is FindingState.ERROR
     assert found.text.startswith(
         f"crm.maple.example for lookup, find_slots: 127.0.0.1 port {clinic.crm} does not speak TLS ("
     )
@@ -392,10 +392,10 @@ async def test_an_endpoint_that_never_answers() -> None:
         deaf.listen(1)
         port = deaf.getsockname()[1]
         found = await probe.probe(f"https://127.0.0.1:{port}/a", client_context(), connect_s=0.1)
-    assert found == probe.Unreachable(
+    assert found == probe.NotReached(
         obstacle=probe.Obstacle.TIMEOUT, detail=f"127.0.0.1 port {port} does not answer in 0.1 s"
     )
-    assert found.finding(Subject("host")).remedy == "does a firewall between here and there drop connections?"
+    assert found.finding(Check("host")).remedy == "does a firewall between here and there drop connections?"
 
 
 async def test_a_port_that_another_program_has(clinic: Clinic) -> None:
@@ -403,7 +403,10 @@ async def test_a_port_that_another_program_has(clinic: Clinic) -> None:
         port = await serve(stack)
         clinic.settings["server"] = f"{{port: {port}}}"
         found = await of(clinic, "port")
-    assert (found.state, found.text) == (State.ERROR, f"another program listens at 127.0.0.1 port {port}")
+    assert (found.state, found.text) == (
+        FindingState.ERROR,
+        f"another program listens at 127.0.0.1 port {port}",
+    )
     assert found.remedy == "stop it, or set server.port (or run --port)"
 
 
@@ -428,7 +431,7 @@ async def test_a_runner_that_is_up_is_recognised(clinic: Clinic, running: tuple[
     clinic.url = url
     found = {each.subject: each for each in await clinic.findings()}
     assert found["port"].text == f"a runner listens at 127.0.0.1 port {url.rpartition(':')[2]} already"
-    assert found["store"].state is State.OK
+    assert found["store"].state is FindingState.OK
     assert found["store"].text.startswith(
         f"sqlite:{desk.directory}/calls.db, used by a live runner (process "
     )
@@ -447,7 +450,7 @@ async def test_a_runner_with_another_secret_refuses_the_event(
     clinic.url = url
     found = await of(clinic, "webhook")
     assert (found.state, found.text) == (
-        State.ERROR,
+        FindingState.ERROR,
         f"{url}/webhooks/openai refuses an event that is signed with our secret",
     )
     assert found.remedy == "have that runner use the webhook secret of this configuration; its log says more"
@@ -467,7 +470,7 @@ async def test_a_runner_with_another_secret_refuses_the_event(
 async def test_a_public_address_that_leads_nowhere(clinic: Clinic, url: str, text: str) -> None:
     clinic.url = url
     found = await of(clinic, "webhook")
-    assert (found.state, found.text) == (State.ERROR, text)
+    assert (found.state, found.text) == (FindingState.ERROR, text)
 
 
 async def test_without_a_secret_the_address_is_not_tried(clinic: Clinic) -> None:
@@ -506,7 +509,7 @@ def test_stores_that_cannot_be_used(tmp_path: Path) -> None:
 def test_a_disk_that_is_full_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "LEAST_FREE_BYTES", 1 << 62)
     found = store.sqlite_finding(str(tmp_path / "calls.db"))
-    assert found.state is State.WARNING
+    assert found.state is FindingState.WARNING
     assert found.remedy == "make room; records.keep in runner.yaml deletes old records"
 
 
@@ -514,9 +517,9 @@ def test_the_time_of_a_certificate_counts() -> None:
     from runner.doctor.endpoints import reached_finding
 
     reached = probe.Reached(address="1.1.1.1", took_s=0.012, expires_at=NOW + 14 * 86400.0)
-    assert reached_finding("h", reached, ["a", "b", "c", "d"], NOW).state is State.OK
+    assert reached_finding("h", reached, ["a", "b", "c", "d"], NOW).state is FindingState.OK
     soon = reached_finding("h", replace(reached, expires_at=NOW + 86400.0), ["a"], NOW)
     assert (soon.state, soon.text) == (
-        State.WARNING,
+        FindingState.WARNING,
         "h for a: 1.1.1.1, 12 ms; its certificate ends in 1 day",
     )

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from runner.config.load import load
-from runner.doctor.finding import Finding, State
-from runner.doctor.voice_api import Answer, clock_finding, key_finding, model_findings, session_finding
+from runner.doctor.finding import Finding, FindingState
+from runner.doctor.voice_api import ApiReply, clock_finding, key_finding, model_findings, session_finding
 from runner.doctor.webhook import address, webhook_finding
 from runner.model.http import Failure, HttpReply
 from runner.model.settings import Configuration
@@ -31,11 +31,11 @@ def line(finding: Finding) -> tuple[str, str, str, str]:
     ("answer", "expected"),
     [
         (
-            Answer(reply=HttpReply(status=200, body=b'{"data": []}'), project="proj_1"),
+            ApiReply(reply=HttpReply(status=200, body=b'{"data": []}'), project="proj_1"),
             ("ok", "api key", "api.openai.com accepts it, project proj_1", ""),
         ),
         (
-            Answer(reply=reply(401, "invalid_api_key", "Incorrect API key provided.")),
+            ApiReply(reply=reply(401, "invalid_api_key", "Incorrect API key provided.")),
             (
                 "error",
                 "api key",
@@ -44,7 +44,7 @@ def line(finding: Finding) -> tuple[str, str, str, str]:
             ),
         ),
         (
-            Answer(reply=reply(403, "", "Missing scopes: model.read")),
+            ApiReply(reply=reply(403, "", "Missing scopes: model.read")),
             (
                 "error",
                 "api key",
@@ -53,7 +53,7 @@ def line(finding: Finding) -> tuple[str, str, str, str]:
             ),
         ),
         (
-            Answer(reply=reply(429, "insufficient_quota", "You exceeded your quota.")),
+            ApiReply(reply=reply(429, "insufficient_quota", "You exceeded your quota.")),
             (
                 "error",
                 "api key",
@@ -62,7 +62,7 @@ def line(finding: Finding) -> tuple[str, str, str, str]:
             ),
         ),
         (
-            Answer(reply=reply(429, "rate_limit_exceeded", "Too many requests.")),
+            ApiReply(reply=reply(429, "rate_limit_exceeded", "Too many requests.")),
             (
                 "warning",
                 "api key",
@@ -71,7 +71,7 @@ def line(finding: Finding) -> tuple[str, str, str, str]:
             ),
         ),
         (
-            Answer(reply=reply(404)),
+            ApiReply(reply=reply(404)),
             (
                 "warning",
                 "voice API",
@@ -80,11 +80,11 @@ def line(finding: Finding) -> tuple[str, str, str, str]:
             ),
         ),
         (
-            Answer(reply=reply(503)),
+            ApiReply(reply=reply(503)),
             ("error", "voice API", f"{BASE} fails (503)", "try again in a few minutes"),
         ),
         (
-            Answer(reply=reply(302)),
+            ApiReply(reply=reply(302)),
             (
                 "error",
                 "voice API",
@@ -93,7 +93,7 @@ def line(finding: Finding) -> tuple[str, str, str, str]:
             ),
         ),
         (
-            Answer(reply=HttpReply(failure=Failure.TIMEOUT, detail="no reply within 10 s")),
+            ApiReply(reply=HttpReply(failure=Failure.TIMEOUT, detail="no reply within 10 s")),
             (
                 "error",
                 "voice API",
@@ -103,27 +103,27 @@ def line(finding: Finding) -> tuple[str, str, str, str]:
         ),
     ],
 )
-def test_what_the_api_makes_of_the_key(answer: Answer, expected: tuple[str, ...]) -> None:
+def test_what_the_api_makes_of_the_key(answer: ApiReply, expected: tuple[str, ...]) -> None:
     assert line(key_finding(answer, BASE, KEY)) == expected
 
 
 @pytest.mark.parametrize(
     ("ahead_s", "state", "text"),
     [
-        (0.4, State.OK, "it agrees with the voice API's"),
-        (-30.0, State.OK, "it agrees with the voice API's"),
-        (31.0, State.WARNING, "this machine's clock is about 30 s ahead of the voice API's"),
-        (-299.0, State.WARNING, "this machine's clock is about 300 s behind the voice API's"),
-        (300.0, State.ERROR, "this machine's clock is about 300 s ahead of the voice API's"),
-        (-86400.0, State.ERROR, "this machine's clock is about 86400 s behind the voice API's"),
+        (0.4, FindingState.OK, "it agrees with the voice API's"),
+        (-30.0, FindingState.OK, "it agrees with the voice API's"),
+        (31.0, FindingState.WARNING, "this machine's clock is about 30 s ahead of the voice API's"),
+        (-299.0, FindingState.WARNING, "this machine's clock is about 300 s behind the voice API's"),
+        (300.0, FindingState.ERROR, "this machine's clock is about 300 s ahead of the voice API's"),
+        (-86400.0, FindingState.ERROR, "this machine's clock is about 86400 s behind the voice API's"),
     ],
 )
-def test_a_clock_that_is_off(ahead_s: float, state: State, text: str) -> None:
+def test_a_clock_that_is_off(ahead_s: float, state: FindingState, text: str) -> None:
     finding = clock_finding(ahead_s)
     assert (finding.state, finding.text) == (state, text)
     assert finding.remedy == (
         ""
-        if state is State.OK
+        if state is FindingState.OK
         else "set it, e.g. by NTP: from 300 s on webhooks are refused, and nobody answers"
     )
 
@@ -232,7 +232,7 @@ def test_what_the_public_address_answers(
 
 def test_an_address_that_is_not_encrypted_is_a_warning() -> None:
     finding = webhook_finding("http://calls.maple.example/hook", 200, IGNORED, None)
-    assert finding.state is State.WARNING
+    assert finding.state is FindingState.WARNING
     assert finding.remedy == "enter an https:// address at the API"
 
 

@@ -17,13 +17,13 @@ from runner.model.record import CallRecord
 from runner.model.tool import HttpBinding, Tool
 from runner.model.values import Json
 from runner.serve.api_client import ApiClient
-from runner.serve.call_actions import Shared
+from runner.serve.call_actions import SharedByCalls
 from runner.serve.call_watch import CallWatch
 from runner.serve.clients import Clients
 from runner.serve.hold import Hold
 from runner.serve.live_call import LiveCall
 from runner.serve.metrics import Metrics
-from runner.serve.pace import Pace
+from runner.serve.pace import LoopPace
 from runner.serve.sideband import Sidebands
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
@@ -62,7 +62,7 @@ class Stage:
         self.asked = asked
         self.tools = tools
         self._session = session
-        self.endings = Pace(1)
+        self.endings = LoopPace(1)
         self.use(TIMEOUTS)
 
     def use(self, timeouts: Timeouts) -> None:
@@ -100,7 +100,7 @@ class Stage:
         live = LiveCall(
             replace(RINGING, call_id=call.id, created_at=clock()),
             a_world(agent, *others),
-            Shared(
+            SharedByCalls(
                 clients=clients,
                 counts=CallCounts(),
                 metrics=Metrics(),

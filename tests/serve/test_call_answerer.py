@@ -22,7 +22,7 @@ from runner.model.route import Conditions, ExactNumber, Prefix, Reject, RejectRu
 from runner.model.settings import Configuration, Settings
 from runner.model.values import Place
 from runner.serve.api_client import ApiClient
-from runner.serve.call_actions import Shared
+from runner.serve.call_actions import SharedByCalls
 from runner.serve.call_answerer import CallAnswerer
 from runner.serve.clients import Clients
 from runner.serve.live_call import LiveCall
@@ -79,7 +79,7 @@ class Office:
                 sidebands=Sidebands(self._client, self._timeouts),
                 endpoints=self.tools,
             )
-            shared = Shared(
+            shared = SharedByCalls(
                 clients=clients,
                 counts=self.call_counts,
                 metrics=self.metrics,

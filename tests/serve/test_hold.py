@@ -24,7 +24,7 @@ from runner.model.reception import RingResult
 from runner.model.steering import EndCall
 from runner.model.values import Instant
 from runner.serve.call_orders import CallOrders
-from runner.serve.pace import Pace
+from runner.serve.pace import LoopPace
 from runner.standin.faults import Faults
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, Drops, Sends, calls, greets, says
@@ -242,7 +242,7 @@ class DoubtfulHold(WatchedHold):
         self.acts = True
 
 
-class Crowd(Pace):
+class Crowd(LoopPace):
     """So many calls end at once that it is nobody's turn before the test says so."""
 
     def __init__(self) -> None:

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from runner.serve.pace import Pace
+from runner.serve.pace import LoopPace
 from tests.patience import PATIENCE_S
 
 
-async def turns_of(tasks: int, pace: Pace) -> list[int]:
+async def turns_of(tasks: int, pace: LoopPace) -> list[int]:
     """The turn of the event loop in which each of so many tasks went on."""
     turn, went_on = 0, []
 
@@ -22,7 +22,7 @@ async def turns_of(tasks: int, pace: Pace) -> list[int]:
 
 
 async def test_few_go_on_at_once_and_many_a_few_in_each_turn() -> None:
-    pace = Pace(3)
+    pace = LoopPace(3)
     few, many = await turns_of(3, pace), await turns_of(10, pace)
     assert few == [1, 1, 1]
     assert sorted(many) == many
@@ -31,7 +31,7 @@ async def test_few_go_on_at_once_and_many_a_few_in_each_turn() -> None:
 
 
 async def test_one_that_waits_no_more_takes_nobodys_turn() -> None:
-    pace = Pace(1)
+    pace = LoopPace(1)
     await pace.turn()
     gone, stays = asyncio.create_task(pace.turn()), asyncio.create_task(pace.turn())
     await asyncio.sleep(0)

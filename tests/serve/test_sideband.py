@@ -16,7 +16,7 @@ from runner.api.realtime import api as realtime
 from runner.api.realtime import text_model
 from runner.serve.api_client import ApiClient
 from runner.serve.jitter import jittered
-from runner.serve.sideband import Lost, SidebandLostError, Sidebands, check_close
+from runner.serve.sideband import LostBecause, SidebandLostError, Sidebands, check_close
 from runner.serve.timeouts import Timeouts
 
 TIMEOUTS = Timeouts(attach_delays_s=(0.0, 0.001), redial_delays_s=(0.001, 0.001))
@@ -57,7 +57,7 @@ async def sidebands_at(
         yield Sidebands(client, timeouts, tls=tls)
 
 
-async def told(sidebands: Sidebands, *, again: bool = False) -> tuple[Lost, str]:
+async def told(sidebands: Sidebands, *, again: bool = False) -> tuple[LostBecause, str]:
     """Why there is no sideband."""
     with pytest.raises(SidebandLostError) as lost:
         await (sidebands.reattach(PATH, "rtc_1") if again else sidebands.attach(PATH))
@@ -97,7 +97,10 @@ async def test_a_redirect_is_a_refusal_and_the_key_goes_nowhere_else(scheme: str
             return web.Response(status=302, headers={"Location": target.replace("http", scheme, 1)})
 
         async with serving(redirect) as url, sidebands_at(url) as sidebands:
-            assert await told(sidebands) == (Lost.UNREACHABLE, "the sideband was refused with status 302")
+            assert await told(sidebands) == (
+                LostBecause.UNREACHABLE,
+                "the sideband was refused with status 302",
+            )
     assert heard == []
 
 
@@ -108,7 +111,7 @@ async def test_an_api_that_takes_the_connection_and_says_nothing_has_lost_the_ca
 
     async with serving(hang) as url, sidebands_at(url, Timeouts(attach_s=0.1)) as sidebands:
         assert await told(sidebands) == (
-            Lost.UNREACHABLE,
+            LostBecause.UNREACHABLE,
             "the sideband was not open 0.1 seconds after accept",
         )
 
@@ -116,16 +119,16 @@ async def test_an_api_that_takes_the_connection_and_says_nothing_has_lost_the_ca
 @pytest.mark.parametrize(
     ("status", "again", "lost", "tries"),
     [
-        (404, False, Lost.UNREACHABLE, 2),
-        (404, True, Lost.GONE, 1),
-        (401, False, Lost.UNREACHABLE, 1),
-        (401, True, Lost.UNREACHABLE, 1),
-        (429, True, Lost.UNREACHABLE, 2),
-        (503, True, Lost.UNREACHABLE, 2),
+        (404, False, LostBecause.UNREACHABLE, 2),
+        (404, True, LostBecause.GONE, 1),
+        (401, False, LostBecause.UNREACHABLE, 1),
+        (401, True, LostBecause.UNREACHABLE, 1),
+        (429, True, LostBecause.UNREACHABLE, 2),
+        (503, True, LostBecause.UNREACHABLE, 2),
     ],
 )
 async def test_a_refusal_that_may_pass_is_tried_again(
-    status: int, again: bool, lost: Lost, tries: int
+    status: int, again: bool, lost: LostBecause, tries: int
 ) -> None:
     tried = 0
 
@@ -182,6 +185,6 @@ def test_a_close_by_which_the_api_refuses_us_is_told() -> None:
     with pytest.raises(SidebandLostError) as lost:
         check_close(Close(4000, "bad session"), lambda code: code == 4000)
     assert (lost.value.lost, str(lost.value)) == (
-        Lost.UNREACHABLE,
+        LostBecause.UNREACHABLE,
         "the API closed the sideband with 4000 bad session",
     )

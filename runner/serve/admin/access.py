@@ -36,7 +36,7 @@ _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
+class AdminToken:
     """A token's current value, and what its holder may do."""
 
     value: str
@@ -54,7 +54,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class ClientAddress:
     """Where a request comes from."""
 
     address: str
@@ -62,7 +62,7 @@ class Source:
     """The proxy that says so."""
 
     @classmethod
-    def of(cls, peer: str, forwarded_for: str) -> "Source":
+    def of(cls, peer: str, forwarded_for: str) -> "ClientAddress":
         """Behind a proxy of one's own, it is what the proxy has seen: the last entry of `X-Forwarded-For`.
 
         A peer of the public network is no such proxy, and says what it likes.
@@ -101,7 +101,7 @@ class Access:
     """Decides about requests to one listener."""
 
     def __init__(
-        self, tokens: Callable[[], Mapping[str, Token]], *, hosts: frozenset[str], is_dev: bool = False
+        self, tokens: Callable[[], Mapping[str, AdminToken]], *, hosts: frozenset[str], is_dev: bool = False
     ) -> None:
         """`tokens` are read at each request: the file of one may have changed. `hosts`: our names."""
         self._tokens = tokens
@@ -157,7 +157,7 @@ class Access:
     # Identity
 
     def identify(
-        self, headers: Mapping[str, str], cookie: str | None, source: Source, now: Instant
+        self, headers: Mapping[str, str], cookie: str | None, source: ClientAddress, now: Instant
     ) -> Identity:
         """Identify the sender. Raises AdminProblem."""
         authorization = headers.get("Authorization")
@@ -176,7 +176,7 @@ class Access:
             return Identity(by=DEV, may=May.STEER)
         raise _no_token("send a token as Authorization: Bearer …, or sign in at /console/")
 
-    def by_token(self, value: str, source: Source, now: Instant) -> Identity:
+    def by_token(self, value: str, source: ClientAddress, now: Instant) -> Identity:
         """The holder of the token with this value. Raises AdminProblem, also for a valid one after too many
         invalid ones.
         """
@@ -207,7 +207,7 @@ class Access:
     def may_still(self, headers: Mapping[str, str], cookie: str | None, now: Instant) -> bool:
         """Whether a sender who was identified by these still would be: tokens rotate, and sessions end."""
         try:
-            self.identify(headers, cookie, Source(address=""), now)
+            self.identify(headers, cookie, ClientAddress(address=""), now)
         except AdminProblem:
             return False
         return True

@@ -14,7 +14,7 @@ from aiohttp import web
 from runner.errors import StoreError
 from runner.model.settings import May
 from runner.model.values import Instant, Json
-from runner.serve.admin.access import COOKIE, SESSION_S, Access, Identity, Source
+from runner.serve.admin.access import COOKIE, SESSION_S, Access, ClientAddress, Identity
 from runner.serve.admin.document import InvalidRequestError, Operation, document
 from runner.serve.admin.pages import Pages
 from runner.serve.admin.peers import FORWARDED
@@ -200,8 +200,8 @@ class AdminApp:
         return self._pages.serve(request)
 
 
-def _source(request: web.Request) -> Source:
-    return Source.of(request.remote or "", request.headers.get("X-Forwarded-For", ""))
+def _source(request: web.Request) -> ClientAddress:
+    return ClientAddress.of(request.remote or "", request.headers.get("X-Forwarded-For", ""))
 
 
 async def _openapi(_: AdminRequest) -> web.StreamResponse:

@@ -14,9 +14,9 @@ from runner.model.values import Instant, Json
 from runner.serve.admin.access import Access
 from runner.serve.admin.app import AdminHandler, AdminRequest
 from runner.serve.admin.followed import FollowedCalls, in_turns
-from runner.serve.admin.peers import Owner, PeerError, Peers, Reply, as_json, passed_on
+from runner.serve.admin.peers import PeerError, PeerReply, Peers, ServingRunner, as_json, passed_on
 from runner.serve.admin.problem import CONTENT_TYPE, AdminProblem, not_found
-from runner.serve.admin.streams import Reader, ReaderGoneError, Streams
+from runner.serve.admin.streams import FeedReader, ReaderGoneError, Streams
 from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 
@@ -95,12 +95,16 @@ class CallRequests:
             await in_turns(view.mask_ahead())
             return web.json_response(view.whole(self.clock()))
         owner = await self._owner(call_id, request)
-        return _relayed(await self._ask(owner, request, "GET", ("admin", "calls", call_id)))
+        try:
+            path = ("admin", "calls", call_id)
+            return _relayed(await self.peers.ask(owner.address, "GET", path, self._passed_on(request)))
+        except PeerError as error:
+            raise _away(error) from None
 
     async def follow(self, request: AdminRequest) -> web.StreamResponse:
         """The events of all calls, or of one."""
         http, call_id = request.http, request.arguments.get("call")
-        reader = Reader(
+        reader = FeedReader(
             identity=request.identity,
             headers=self._passed_on(request, "Content-Type", "Last-Event-ID"),
             is_forwarded=request.is_forwarded,
@@ -194,7 +198,7 @@ class CallRequests:
 
     # Other runners
 
-    async def _owner(self, call_id: str, request: AdminRequest) -> Owner:
+    async def _owner(self, call_id: str, request: AdminRequest) -> ServingRunner:
         if not request.is_forwarded:
             owner = await self.peers.owner(call_id)
             if owner is not None:
@@ -202,12 +206,6 @@ class CallRequests:
             if await self.peers.is_live(call_id):
                 raise AdminProblem(502, "runner-away", "the call is between two runners; try again")
         raise not_found(f'there is no live call "{call_id}"')
-
-    async def _ask(self, owner: Owner, request: AdminRequest, method: str, path: tuple[str, ...]) -> Reply:
-        try:
-            return await self.peers.ask(owner.address, method, path, self._passed_on(request))
-        except PeerError as error:
-            raise _away(error) from None
 
     async def _rows_of(self, address: str | None, request: AdminRequest) -> dict[str, Json] | None:
         if address is None:
@@ -235,7 +233,7 @@ def _fits(row: Mapping[str, Json], agent: Json, text: Json) -> bool:
     return any(str(text).casefold() in str(word).casefold() for word in words if word)
 
 
-def _relayed(reply: Reply) -> web.Response:
+def _relayed(reply: PeerReply) -> web.Response:
     if reply.status in {401, 403, 421, 429}:
         detail = f"the runner that serves the call answers {reply.status}: are its tokens and hosts the same?"
         raise AdminProblem(502, "runner-away", detail)

@@ -16,7 +16,7 @@ MOST_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LoggedEvent:
     """One event, encoded once for all readers."""
 
     seq: int
@@ -33,7 +33,7 @@ class EventLog:
         self.last = 0
         """The place of the last event."""
         self.is_closed = False
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[LoggedEvent] = deque()
         self._bytes = 0
         self._most_entries = most_entries
         self._most_bytes = most_bytes
@@ -42,7 +42,7 @@ class EventLog:
     def append(self, name: str, data: JsonObject) -> None:
         """Add an event."""
         self.last += 1
-        entry = Entry(self.last, name, json.dumps(data))
+        entry = LoggedEvent(self.last, name, json.dumps(data))
         self._entries.append(entry)
         self._bytes += len(entry.data)
         while len(self._entries) > self._most_entries or self._bytes > self._most_bytes:
@@ -54,7 +54,7 @@ class EventLog:
         self.is_closed = True
         self._wake()
 
-    def after(self, seq: int) -> list[Entry] | None:
+    def after(self, seq: int) -> list[LoggedEvent] | None:
         """The events after a place; None where some of them are gone, or the place is unknown."""
         first = self._entries[0].seq if self._entries else self.last + 1
         if not first - 1 <= seq <= self.last:

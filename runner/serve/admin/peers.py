@@ -35,7 +35,7 @@ MOST_LINE = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
+class ServingRunner:
     """Another runner that serves a call."""
 
     runner: str
@@ -43,7 +43,7 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class PeerReply:
     """Another runner's reply."""
 
     status: int
@@ -90,7 +90,7 @@ class Peers:
                 self._others = [each for each in runners if each.id != self._runner]
         return self._others
 
-    async def owner(self, call_id: str) -> Owner | None:
+    async def owner(self, call_id: str) -> ServingRunner | None:
         """The other runner that serves a call; None when none does now. Raises AdminProblem when the store is
         away.
         """
@@ -103,7 +103,7 @@ class Peers:
         if call.address is None:
             detail = f'runner "{call.runner}" serves the call, and has no admin API to be asked at'
             raise AdminProblem(502, "runner-away", detail)
-        return Owner(runner=str(call.runner), address=call.address)
+        return ServingRunner(runner=str(call.runner), address=call.address)
 
     async def is_live(self, call_id: str) -> bool:
         """Whether the store knows the call as live, served or between two runners."""
@@ -130,7 +130,7 @@ class Peers:
         *,
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
-    ) -> Reply:
+    ) -> PeerReply:
         """Ask another runner. `path` are its parts, not encoded yet. Raises PeerError."""
         try:
             async with (
@@ -140,7 +140,7 @@ class Peers:
                 ) as response,
             ):
                 read = await response.read()
-                return Reply(status=response.status, content_type=response.content_type, body=read)
+                return PeerReply(status=response.status, content_type=response.content_type, body=read)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise PeerError(str(error) or type(error).__name__) from None
 
@@ -199,7 +199,7 @@ def passed_on(headers: Mapping[str, str], cookie: str | None, runner: str) -> di
     return {**kept, "Sec-Fetch-Site": "same-origin", FORWARDED: runner}
 
 
-def as_json(reply: Reply) -> dict[str, Json]:
+def as_json(reply: PeerReply) -> dict[str, Json]:
     """The object in another runner's reply. Raises PeerError."""
     try:
         value: Any = json.loads(reply.body)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from runner.errors import CannotRunError
 from runner.model.settings import Admin
 from runner.serve.addresses import is_loopback
-from runner.serve.admin.access import MIN_TOKEN, Access, Token
+from runner.serve.admin.access import MIN_TOKEN, Access, AdminToken
 from runner.serve.admin.app import AdminApp
 from runner.serve.admin.calls import CallRequests
 from runner.serve.admin.followed import FollowedCalls
@@ -89,12 +89,12 @@ def _hosts(admin: Admin) -> frozenset[str]:
     return frozenset(named)
 
 
-def _tokens_of(admin: Admin, secrets: FoundSecrets) -> Callable[[], Mapping[str, Token]]:
+def _tokens_of(admin: Admin, secrets: FoundSecrets) -> Callable[[], Mapping[str, AdminToken]]:
     """The current tokens: one in a file may rotate."""
 
-    def now() -> Mapping[str, Token]:
+    def now() -> Mapping[str, AdminToken]:
         return {
-            name: Token(value=value, may=admin.tokens[name].may)
+            name: AdminToken(value=value, may=admin.tokens[name].may)
             for name, value in secrets.admin_tokens().items()
             if name in admin.tokens
         }

@@ -41,7 +41,7 @@ Send: TypeAlias = Callable[[str, str, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class FeedReader:
     """The reader of a stream."""
 
     identity: Identity
@@ -73,7 +73,7 @@ class Streams:
 
     # All calls
 
-    async def all_calls(self, reader: Reader, send: Send) -> None:
+    async def all_calls(self, reader: FeedReader, send: Send) -> None:
         """Send the calls of the fleet until the reader leaves."""
         async with self._following(reader) as feed:
             place = feed.calls.place(reader.last_event_id)
@@ -116,7 +116,7 @@ class Streams:
         return changes.upto
 
     @asynccontextmanager
-    async def _following(self, reader: Reader) -> AsyncIterator[FleetFeed]:
+    async def _following(self, reader: FeedReader) -> AsyncIterator[FleetFeed]:
         """The feed of all who read under one name. It is kept for a while when they are gone: they come back.
 
         Another name has another feed: what other runners tell was told to the holder of this one's token.
@@ -141,7 +141,7 @@ class Streams:
 
     # One call
 
-    async def find(self, call_id: str, reader: Reader) -> None:
+    async def find(self, call_id: str, reader: FeedReader) -> None:
         """Raises AdminProblem when there is no such live call, nor a record of it."""
         if self.followed.call(call_id) is not None:
             return
@@ -149,7 +149,7 @@ class Streams:
             return
         raise not_found(f'there is no live call "{call_id}"')
 
-    async def one_call(self, call_id: str, reader: Reader, send: Send) -> None:
+    async def one_call(self, call_id: str, reader: FeedReader, send: Send) -> None:
         """Send the events of a call until it is over, whichever runner serves it."""
         last_id, unseen_since = reader.last_event_id, asyncio.get_running_loop().time()
         patience = _Patience(reader)
@@ -195,7 +195,7 @@ class Streams:
             await asyncio.sleep(AGAIN_S)
 
     async def _local(
-        self, call: LiveCall, last_id: str | None, reader: Reader, patience: "_Patience", send: Send
+        self, call: LiveCall, last_id: str | None, reader: FeedReader, patience: "_Patience", send: Send
     ) -> bool:
         """Returns whether the call has ended here; otherwise it has moved to another runner."""
         with self.followed.following(call) as followed:
@@ -231,7 +231,7 @@ class Streams:
 class _Patience:
     """Checks now and then whether the reader is still there."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: FeedReader) -> None:
         self._reader = reader
         self._asked_at = asyncio.get_running_loop().time()
 

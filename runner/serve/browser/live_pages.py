@@ -15,7 +15,7 @@ from aiohttp import web
 from runner.model.call import Ringing, WebRtcOrigin
 from runner.serve.browser.admission import Admission, bearer, bearer_or_body, call_id_of
 from runner.serve.browser.origins import check_origin, shared_with
-from runner.serve.browser.peers import FORWARDED, Owner, PeerRunners
+from runner.serve.browser.peers import FORWARDED, PeerRunners, RunnerOfCall
 from runner.serve.browser.refusal import RETRY_AFTER, RefusedError
 from runner.serve.browser.watch import BrowserWatch
 from runner.serve.live_call import LiveCall
@@ -28,7 +28,7 @@ BETWEEN_S = 30.0
 MOST_READERS = 4
 """Of one call: the token of one call must not fill the server's connections."""
 
-Follower = asyncio.Queue[BrowserWatch]
+WatchQueue = asyncio.Queue[BrowserWatch]
 """The watches that a page's stream has yet to show."""
 
 
@@ -40,7 +40,7 @@ class LivePages:
         self._origins = origins
         self._is_dev = is_dev
         self._served: dict[str, BrowserWatch] = {}
-        self._followers: dict[str, list[Follower]] = {}
+        self._followers: dict[str, list[WatchQueue]] = {}
         """By call, who gets its watch whenever this process takes it over, however soon it is over again."""
         self._live_calls: LiveCalls[LiveCall] | None = None
         self._peers: PeerRunners | None = None
@@ -99,7 +99,7 @@ class LivePages:
             return None
         return self._live_calls.find(call_id)
 
-    async def _tell_owner(self, owner: Owner, path: str, token: str) -> bool:
+    async def _tell_owner(self, owner: RunnerOfCall, path: str, token: str) -> bool:
         if owner.address is None or self._peers is None:
             return False
         return await self._peers.tell(owner.address, path, token)
@@ -133,8 +133,8 @@ class LivePages:
         return response
 
     @contextmanager
-    def _follower(self, call_id: str) -> Iterator[Follower]:
-        follower = Follower()
+    def _follower(self, call_id: str) -> Iterator[WatchQueue]:
+        follower = WatchQueue()
         if (served := self._served.get(call_id)) is not None:
             follower.put_nowait(served)
         followers = self._followers.setdefault(call_id, [])
@@ -152,7 +152,7 @@ class LivePages:
         response: web.StreamResponse,
         call_id: str,
         token: str,
-        follower: Follower,
+        follower: WatchQueue,
     ) -> None:
         """Until the call is over, across takeovers."""
         until = asyncio.get_running_loop().time() + BETWEEN_S
@@ -183,7 +183,7 @@ class LivePages:
             raise _no_call()
         return call_id
 
-    async def _owner(self, request: web.Request, call_id: str) -> Owner | None:
+    async def _owner(self, request: web.Request, call_id: str) -> RunnerOfCall | None:
         if FORWARDED in request.headers:
             return None
         if self._peers is None:

@@ -26,7 +26,7 @@ QUIET_S = 40.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
+class RunnerOfCall:
     """The runner of a call; without an address there is none now, or it cannot be reached."""
 
     address: str | None
@@ -53,7 +53,7 @@ class PeerRunners:
         self._runner = runner
         self._session = session
 
-    async def owner(self, call_id: str) -> Owner | None:
+    async def owner(self, call_id: str) -> RunnerOfCall | None:
         """The runner of a call that this process does not serve; None when it is over. Raises
         RefusedError."""
         try:
@@ -64,7 +64,7 @@ class PeerRunners:
         if call is None:
             return None
         # Ours: it was taken over and is about to be served, or is over and its record about to be saved.
-        return Owner(address=None if call.runner == self._runner else call.page_address)
+        return RunnerOfCall(address=None if call.runner == self._runner else call.page_address)
 
     async def tell(self, address: str, path: str, token: str) -> bool:
         """Forward a page's report to another runner; returns whether that one serves the call."""

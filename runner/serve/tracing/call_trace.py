@@ -15,7 +15,7 @@ from runner.model.reception import RingResult
 from runner.model.record import CallRecord, ToolUse
 from runner.model.values import Instant
 from runner.serve.call_watch import UNKNOWN_TOOL, ServedAgents
-from runner.serve.tracing.span import Attribute, Moment, Span, SpanKind
+from runner.serve.tracing.span import Attribute, Moment, SpanKind, TraceSpan
 
 BROKEN_ENDS = frozenset({"failed", "model_failed", "lost"})
 FAILED_TOOLS = frozenset({"error", "refused", "unfinished", "not_completed"})
@@ -38,7 +38,7 @@ class _Open:
 class CallTrace:
     """The trace of one call; a `CallWatch`. Spans are handed on as they end, the call's own last."""
 
-    def __init__(self, take: Callable[[Span], None], *, provider: str) -> None:
+    def __init__(self, take: Callable[[TraceSpan], None], *, provider: str) -> None:
         self._take = take
         self._provider = provider
         self._machine: CallMachine | None = None
@@ -90,7 +90,7 @@ class CallTrace:
         if record is None and result is RingResult.ACCEPTED:
             return  # Another runner serves the call, and will report its span.
         self._take(
-            Span(
+            TraceSpan(
                 name=f"call {machine.reception.agent or ''}".rstrip(),
                 trace_id=trace_id(machine.call.id),
                 span_id=self._root,
@@ -187,7 +187,7 @@ class CallTrace:
         if self._machine is None:
             return
         agent = self._agent.span_id if self._agent is not None else self._root
-        span = Span(
+        span = TraceSpan(
             name=opened.name,
             trace_id=trace_id(self._machine.call.id),
             span_id=opened.span_id,

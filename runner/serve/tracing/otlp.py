@@ -55,7 +55,7 @@ class OtlpExporter:
         sampled = self._sampler.should_sample(None, int(trace_id, 16), "call")
         return sampled.decision is Decision.RECORD_AND_SAMPLE
 
-    def take(self, span: ours.Span) -> None:
+    def take(self, span: ours.TraceSpan) -> None:
         """Queue a span; the oldest are dropped when the queue is full."""
         parent = None if span.parent_id is None else _context(span.trace_id, span.parent_id)
         attributes = dict(span.attributes)

@@ -28,7 +28,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class TraceSpan:
     """A span that has ended. Ids are hexadecimal; `parent_id` is None for a whole call."""
 
     name: str

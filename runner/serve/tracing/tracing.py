@@ -9,7 +9,7 @@ from runner.model.http import HttpReply, HttpRequest
 from runner.serve.call_watch import CallWatch
 from runner.serve.tool_client import Sender
 from runner.serve.tracing.call_trace import CallTrace
-from runner.serve.tracing.span import Span
+from runner.serve.tracing.span import TraceSpan
 
 
 class SpanExporter(Protocol):
@@ -18,7 +18,7 @@ class SpanExporter(Protocol):
     def is_sampled(self, trace_id: str) -> bool:
         """Whether this trace is recorded: always the same answer for the same trace."""
 
-    def take(self, span: Span) -> None:
+    def take(self, span: TraceSpan) -> None:
         """Send a span soon. Never blocks, never raises."""
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ from jsonschema import Draft4Validator, Draft202012Validator
 
 from runner import __version__
 from runner.cli.main import main
-from runner.cli.report import Report
+from runner.cli.report import ValidationReport
 from runner.cli.validate import FORMATS
 from runner.config.checking.schema_files import schema
 from runner.config.problem import Problem
@@ -94,7 +94,7 @@ def test_line_ends_and_percent_signs_cannot_end_a_workflow_command() -> None:
     from runner.cli.problems_github import rendered
 
     problem = Problem(place=Place("a:b\n.yaml", 1, 2), rule="file", message="100%: a,\r\nb")
-    assert rendered([Report(directory="d", problems=(problem,), sources={})]) == (
+    assert rendered([ValidationReport(directory="d", problems=(problem,), sources={})]) == (
         "::error file=a%3Ab%0A.yaml,line=1,col=2,title=file::100%25: a,%0D%0Ab"
     )
 

@@ -4,7 +4,7 @@ import jwt
 import pytest
 
 from runner.model.settings import May
-from runner.serve.admin.access import COOKIE, SESSION_S, Access, Identity, Source, Token
+from runner.serve.admin.access import COOKIE, SESSION_S, Access, AdminToken, ClientAddress, Identity
 from runner.serve.admin.problem import AdminProblem
 from tests.clock import NOW
 
@@ -16,7 +16,7 @@ HOST = {"Host": "127.0.0.1:8081"}
 def access(is_dev: bool = False, **tokens: str) -> Access:
     values = tokens or {"lead": LEAD, "pager": PAGER}
     found = {
-        name: Token(value=value, may=May.WATCH if name == "pager" else May.STEER)
+        name: AdminToken(value=value, may=May.WATCH if name == "pager" else May.STEER)
         for name, value in values.items()
     }
     return Access(lambda: found, hosts=frozenset({"console.maple.example"}), is_dev=is_dev)
@@ -26,8 +26,8 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def at(address: str, proxy: str | None = None) -> Source:
-    return Source(address=address, proxy=proxy)
+def at(address: str, proxy: str | None = None) -> ClientAddress:
+    return ClientAddress(address=address, proxy=proxy)
 
 
 def refused(problem: pytest.ExceptionInfo[AdminProblem]) -> tuple[int, str, str]:
@@ -120,9 +120,9 @@ def test_a_proxy_that_makes_up_addresses_guesses_no_more_than_a_hundred_times() 
     ],
 )
 def test_a_proxy_of_ones_own_says_where_a_request_comes_from(
-    peer: str, forwarded_for: str, source: Source
+    peer: str, forwarded_for: str, source: ClientAddress
 ) -> None:
-    assert Source.of(peer, forwarded_for) == source
+    assert ClientAddress.of(peer, forwarded_for) == source
 
 
 def test_a_console_session_lasts_twelve_hours() -> None:

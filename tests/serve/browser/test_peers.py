@@ -7,7 +7,7 @@ import pytest
 
 from runner.model.live_call import FleetCall, HeldCall
 from runner.model.settings import Admin, Server
-from runner.serve.browser.peers import Owner, PeerRunners, peer_host
+from runner.serve.browser.peers import PeerRunners, RunnerOfCall, peer_host
 
 EVERYWHERE = "0.0.0.0"
 
@@ -45,14 +45,14 @@ class Shelf:
 @pytest.mark.parametrize(
     ("runner", "call_id", "owner"),
     [
-        ("two", "call_1", Owner(address="http://one")),
-        ("one", "call_1", Owner(address=None)),
+        ("two", "call_1", RunnerOfCall(address="http://one")),
+        ("one", "call_1", RunnerOfCall(address=None)),
         ("one", "call_2", None),
     ],
     ids=["another's", "ours, and not served yet", "over"],
 )
 async def test_a_call_that_was_just_taken_over_is_not_over(
-    runner: str, call_id: str, owner: Owner | None
+    runner: str, call_id: str, owner: RunnerOfCall | None
 ) -> None:
     async with aiohttp.ClientSession() as session:
         assert await PeerRunners(Shelf(), runner, session).owner(call_id) == owner

@@ -31,7 +31,7 @@ from runner.model.http import Failure, HttpReply
 from runner.model.tool import HttpBinding
 from runner.model.usage import Usage
 from runner.serve.tracing.call_trace import CallTrace
-from runner.serve.tracing.span import Moment, Span, SpanKind
+from runner.serve.tracing.span import Moment, SpanKind, TraceSpan
 from tests.call.machine.playing import RINGING, TO_SPANISH, a_world, an_agent, http_tool, words
 
 ROOT = span_id("rtc_1", "")
@@ -46,7 +46,7 @@ class Traced:
 
     def __init__(self, agent: Agent, *others: Agent, machine: CallMachine | None = None) -> None:
         self.world = a_world(agent, *others)
-        self.spans: list[Span] = []
+        self.spans: list[TraceSpan] = []
         self.machine = machine or CallMachine.ring(RINGING, self.world, 1000.0)[0]
         self.trace = CallTrace(self.spans.append, provider="example")
         self.trace.begins(self.machine, 1000.0)
@@ -63,7 +63,7 @@ class Traced:
         self.trace.ends(self.machine.record(), at)
         return self
 
-    def span(self, name: str) -> Span:
+    def span(self, name: str) -> TraceSpan:
         (found,) = [span for span in self.spans if span.name == name]
         return found
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from runner.doctor.finding import State
+from runner.doctor.finding import FindingState
 from runner.doctor.store import examine_store
 from runner.store.opening import open_store
 from runner.store.url import without_password
@@ -20,7 +20,7 @@ async def test_a_database_that_can_be_used_is_left_as_it_is(
     if is_used:
         await (await open_store(url)).close()
     found = await examine_store(url)
-    assert found.state is State.OK
+    assert found.state is FindingState.OK
     assert found.text.startswith(f"{without_password(url)}, ")
     connection = await asyncpg.connect(url)
     tables = await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()")
@@ -31,7 +31,7 @@ async def test_a_database_that_can_be_used_is_left_as_it_is(
 async def test_a_database_that_is_not_there(postgresql: PostgresqlServer) -> None:
     url = urlsplit(postgresql.new_database())._replace(path="/nothing").geturl()
     found = await examine_store(url)
-    assert (found.state, found.remedy) == (State.ERROR, "create the database: createdb NAME")
+    assert (found.state, found.remedy) == (FindingState.ERROR, "create the database: createdb NAME")
     assert found.text == f'{without_password(url)}: database "nothing" does not exist'
 
 
@@ -42,7 +42,7 @@ async def test_a_database_of_a_newer_version(postgresql: PostgresqlServer) -> No
     await connection.execute("INSERT INTO phone_agents_schema VALUES (999)")
     await connection.close()
     found = await examine_store(url)
-    assert found.state is State.ERROR
+    assert found.state is FindingState.ERROR
     assert found.text.startswith(
         f"{without_password(url)} was written by a newer phone-agents (schema 999, this one knows "
     )
