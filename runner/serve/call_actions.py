@@ -54,15 +54,8 @@ class CallActions:
 
     __slots__ = ("_api", "_context", "_sideband", "_slot", "_timers", "orders", "sdp")
 
-    def __init__(
-        self,
-        context: CallContext,
-        shared: SharedByCalls,
-        *,
-        created_at: Instant,
-        follows_words: Callable[[], bool],
-    ) -> None:
-        """`created_at` is when the call began to ring; `follows_words` is called for each frame."""
+    def __init__(self, context: CallContext, shared: SharedByCalls, *, created_at: Instant) -> None:
+        """`created_at` is when the call began to ring."""
         self._context = context
         self._api = shared.clients.api
         self.sdp = ""
@@ -74,7 +67,6 @@ class CallActions:
             context=context,
             api=self._api.api,
             sidebands=shared.clients.sidebands,
-            follows_words=follows_words,
         )
         self._slot = CallSlot(
             counts=shared.counts, hold=context.hold, metrics=shared.metrics, created_at=created_at
@@ -107,6 +99,10 @@ class CallActions:
                     context.over.set()
                 case _:
                     assert_never(action)
+
+    def follow_words(self, follows_words: Callable[[], bool] | None) -> None:
+        """Ask with each frame whether anybody follows the agent's words; None where nobody can."""
+        self._sideband.follows_words = follows_words
 
     def take_over(self, machine: CallMachine) -> None:
         """Have what the previous process has had for the call. Past timers fire at once, in order."""

@@ -32,12 +32,11 @@ class CallDriver:
         "_context",
         "_end_at_once",
         "_events",
-        "_machine_follows_words",
+        "_follower",
         "_ringing",
         "_watch",
         "_world",
         "bug",
-        "follower",
         "machine",
         "opened_or_over",
         "over",
@@ -64,8 +63,7 @@ class CallDriver:
         self.opened_or_over = Latch()
         self.bug: Exception | None = None
         """The bug of ours that has ended the call."""
-        self.follower: Follower | None = None
-        """The current follower; without one, nothing is kept for followers."""
+        self._follower: Follower | None = None
         self._ringing = ringing
         self._world = world
         self._watch = Watches((CallMeter(shared.metrics.served), *watches))
@@ -78,12 +76,8 @@ class CallDriver:
             timeouts=shared.timeouts,
             clock=shared.clock,
         )
-        self._actions = CallActions(
-            self._context, shared, created_at=ringing.created_at, follows_words=self._follows_words
-        )
+        self._actions = CallActions(self._context, shared, created_at=ringing.created_at)
         self._events = EventQueue(context=self._context, handle=self._handle, orders=self._actions.orders)
-        self._machine_follows_words = False
-        """Kept beside the machine: it is asked for each word."""
         self._end_at_once: str | None = None
         """The reason, when the end was requested before the call began."""
 
@@ -102,6 +96,16 @@ class CallDriver:
         """The API's id of the call."""
         return self.machine.reception.api_call_id if self.machine is not None else self._ringing.call_id
 
+    @property
+    def follower(self) -> Follower | None:
+        """The current follower; without one, nothing is kept for followers."""
+        return self._follower
+
+    @follower.setter
+    def follower(self, follower: Follower | None) -> None:
+        self._follower = follower
+        self._note_words()
+
     def begin(self) -> None:
         """Let the call ring, or continue where the previous process has left it."""
         self.ring_outcome.begin()
@@ -115,8 +119,8 @@ class CallDriver:
         machine = self.machine
         if machine is None or self.over.is_set:
             return
-        if self.follower is not None and isinstance(event, TranscriptGrew):
-            self.follower.words(event)
+        if self._follower is not None and isinstance(event, TranscriptGrew):
+            self._follower.words(event)
             if not machine.follows_words:
                 return
         self._events.put(machine, event)
@@ -135,8 +139,8 @@ class CallDriver:
     async def close(self, *, moved: bool) -> None:
         """Free what the call has needed. `moved`: another runner serves it from now on."""
         await self._actions.close()
-        if self.follower is not None:
-            self.follower.over(moved=moved)
+        if self._follower is not None:
+            self._follower.over(moved=moved)
 
     def report_end(self, record: CallRecord | None) -> None:
         """Report the end of the call to those who watch it or wait for it to be answered."""
@@ -166,6 +170,7 @@ class CallDriver:
     def _take_over(self, machine: CallMachine) -> None:
         """Continue where the previous process has left the call."""
         call_log.taken_over(machine)
+        self._note_words()
         self._watch.begins(machine, self._context.clock())
         if machine.reception.result is not None:
             self.ring_outcome.settle(machine.reception.result)
@@ -175,22 +180,31 @@ class CallDriver:
     def _handle(self, machine: CallMachine, event: CallEvent, now: Instant) -> None:
         """Any error of the machine is a bug of ours, and ends the call as one."""
         try:
-            call_log.happened(event, self._ringing.call_id)
+            if type(event) in call_log.LOGGED:
+                call_log.happened(event, self._ringing.call_id)
             if isinstance(event, SidebandOpened):
                 self.opened_or_over.set()
             actions = machine.handle(event, now)
-            self._machine_follows_words = machine.follows_words
-            self._actions.carry_out(actions, machine)
+            if actions:
+                self._note_words()  # Another agent may serve the call now.
+                self._actions.carry_out(actions, machine)
             self._watch.handled(event, actions, now)
             if self.ring_outcome.result is None:
                 self.ring_outcome.note(machine)
                 if self.is_answered and self._end_at_once is not None:
                     self.end(self._end_at_once)
-            if self.follower is not None:
-                self.follower.changed()
+            if self._follower is not None:
+                self._follower.changed()
         except Exception as bug:
             self.bug = bug
             self.over.set()
 
+    def _note_words(self) -> None:
+        """Nobody is asked with each frame of a call whose words nobody can follow."""
+        machine_follows = self.machine is not None and self.machine.follows_words
+        can_follow = machine_follows or self._follower is not None
+        self._actions.follow_words(self._follows_words if can_follow else None)
+
     def _follows_words(self) -> bool:
-        return self._machine_follows_words or (self.follower is not None and self.follower.wants_words)
+        machine_follows = self.machine is not None and self.machine.follows_words
+        return machine_follows or (self._follower is not None and self._follower.wants_words)

@@ -30,7 +30,7 @@ _LEVELS = {
 }
 
 
-_LOGGED = frozenset({ApiError, HangUpFailed, ReferAnswered, ResponseEnded})
+LOGGED = frozenset({ApiError, HangUpFailed, ReferAnswered, ResponseEnded})
 
 
 def rings(machine: CallMachine) -> None:
@@ -77,8 +77,6 @@ def rang(machine: CallMachine, result: RingResult, took_s: float) -> None:
 
 def happened(event: CallEvent, call_id: str) -> None:
     """The API's errors, and its answers to a transfer or a hang-up."""
-    if type(event) not in _LOGGED:
-        return  # Nearly all events.
     match event:
         case ApiError(kind=ApiErrorKind.BUSY_SPEAKING | ApiErrorKind.NOTHING_TO_CANCEL):
             pass

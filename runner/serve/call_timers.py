@@ -22,10 +22,12 @@ class CallTimers:
     the event loop, which is only ever moved to an earlier moment. When it goes off it may be for nothing.
     """
 
-    __slots__ = ("_alarm", "_alarm_at", "_call_id", "_clock", "_due", "_fired", "_retries")
+    __slots__ = ("_alarm", "_alarm_at", "_call_id", "_clock", "_due", "_fired", "_loop", "_retries")
 
     def __init__(self, fired: Callable[[Timer], None], clock: Callable[[], Instant], *, call_id: str) -> None:
-        """`fired` is called with each timer that fires."""
+        """`fired` is called with each timer that fires. Needs a running event loop."""
+        # Looked up once: Python 3.11 makes a system call for it.
+        self._loop = asyncio.get_running_loop()
         self._fired = fired
         self._call_id = call_id
         self._retries = 0
@@ -41,9 +43,10 @@ class CallTimers:
         if timer.kind in RETRIES:
             self._retries += 1
             wait_s = staggered(wait_s, self._call_id, self._retries)
-        due = asyncio.get_running_loop().time() + wait_s
+        due = self._loop.time() + wait_s
         self._due[timer] = due
-        self._wake_by(due)
+        if self._alarm is None or due < self._alarm_at:
+            self._wake_by(due)
 
     def clear(self, timer: Timer) -> None:
         """Cancel the timer."""
@@ -62,15 +65,13 @@ class CallTimers:
 
     def _wake_by(self, at: float) -> None:
         if self._alarm is not None:
-            if self._alarm_at <= at:
-                return
             self._alarm.cancel()
-        self._alarm = asyncio.get_running_loop().call_at(at, self._wake)
+        self._alarm = self._loop.call_at(at, self._wake)
         self._alarm_at = at
 
     def _wake(self) -> None:
         self._alarm = None
-        now = asyncio.get_running_loop().time() + EARLY_S
+        now = self._loop.time() + EARLY_S
         late = [timer for timer, due in self._due.items() if due <= now]
         for timer in sorted(late, key=self._due.__getitem__):
             # One that fired before may have cleared it, or set it anew.

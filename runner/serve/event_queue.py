@@ -19,6 +19,8 @@ from runner.model.values import Instant
 from runner.serve.call_context import CallContext
 from runner.serve.call_orders import WRITTEN_S, CallOrders
 
+_WRITTEN_FIRST = frozenset({SidebandOpened, Steered})
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class EventQueue:
@@ -33,13 +35,16 @@ class EventQueue:
 
     def put(self, machine: CallMachine, event: CallEvent) -> None:
         """Have the machine handle an event, now or once it may."""
-        if self._waiting or self.context.hold.was_paused or _is_written_first(machine, event):
+        context = self.context
+        is_first = type(event) in _WRITTEN_FIRST and _is_written_first(machine, event)
+        if self._waiting or is_first or context.hold.was_paused:
             self._waiting.append(event)
             if len(self._waiting) == 1:
-                self._catching_up = self.context.spawn(self._catch_up(machine))
+                self._catching_up = context.spawn(self._catch_up(machine))
             return
-        now = self.context.clock()
-        self._write(now, event)
+        now = context.clock()
+        if type(event) is not Ignored:
+            context.hold.append(now, event)
         self.handle(machine, event, now)
 
     async def settle(self) -> None:
@@ -56,7 +61,8 @@ class EventQueue:
         while self._waiting and not self.context.over.is_set:
             await self.context.hold.looked()
             event, now = self._waiting[0], self.context.clock()
-            self._write(now, event)
+            if type(event) is not Ignored:
+                self.context.hold.append(now, event)
             if _is_written_first(machine, event):
                 await self.orders.is_written(WRITTEN_S)
                 # This process may have stood still while it waited.
@@ -65,10 +71,6 @@ class EventQueue:
                 self.handle(machine, event, now)
             del self._waiting[0]
         self._catching_up = None
-
-    def _write(self, now: Instant, event: CallEvent) -> None:
-        if not isinstance(event, Ignored):
-            self.context.hold.append(now, event)
 
 
 def _is_written_first(machine: CallMachine, event: CallEvent) -> bool:

@@ -28,8 +28,10 @@ class LiveSideband:
     context: CallContext
     api: VoiceApi
     sidebands: Sidebands
-    follows_words: Callable[[], bool]
-    """Whether the agent's words are wanted as they come. Called for each frame."""
+    follows_words: Callable[[], bool] | None = None
+    """Whether the agent's words are wanted as they come. Called for each frame; None where nobody can follow
+    them.
+    """
     _conversation: Conversation | None = field(default=None, init=False)
     _socket: SidebandSocket | None = field(default=None, init=False)
     _outbox: deque[SidebandAction] | None = field(default=None, init=False)
@@ -94,7 +96,7 @@ class LiveSideband:
 
     def let_go(self) -> None:
         """The call is over: break the cycle with it."""
-        del self.follows_words
+        self.follows_words = None
 
     def _listen(self, socket: SidebandSocket, *, again: bool) -> None:
         self._opened_at = asyncio.get_running_loop().time()
@@ -107,7 +109,8 @@ class LiveSideband:
         conversation = self._conversation
         if conversation is None:
             return
-        events = conversation.read(frame, follow_words=self.follows_words())
+        follows_words = self.follows_words
+        events = conversation.read(frame, follow_words=follows_words is not None and follows_words())
         if not events:
             return
         fence = conversation.fence

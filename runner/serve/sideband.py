@@ -17,7 +17,8 @@ from runner.serve.api_client import ApiClient
 from runner.serve.jitter import jittered
 from runner.serve.names import Names
 from runner.serve.pings import Pings
-from runner.serve.sideband_socket import SidebandSocket, open_socket, upgrade
+from runner.serve.sideband_opening import open_socket, upgrade
+from runner.serve.sideband_socket import SidebandSocket
 from runner.serve.timeouts import Timeouts
 from runner.serve.tls import client_context
 

@@ -13,7 +13,7 @@ from runner.call.machine.tool_outputs import ToolOutputs
 from runner.cli.main import main
 from runner.model.action import Action
 from runner.model.event import CallEvent, TakenOver
-from runner.serve.fleet import journal_writer
+from runner.serve.fleet import call_journal, journal_writer
 from runner.serve.fleet.hold import CallHold
 from runner.serve.fleet.lease_keeper import LeaseKeeper
 from runner.serve.fleet.member import Member
@@ -41,7 +41,7 @@ def journal_after_action() -> None:
         return
 
     CallHold.written = not_waited_for  # type: ignore[method-assign] # a bug
-    journal_writer.AT_ONCE = ()  # type: ignore[assignment] # a bug
+    call_journal.AT_ONCE = frozenset()
     journal_writer.BATCH_S = 5.0
 
 

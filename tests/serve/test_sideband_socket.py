@@ -17,7 +17,8 @@ from websockets.frames import Close, CloseCode, Frame, Opcode
 
 from runner.serve.names import Names
 from runner.serve.pings import Pings
-from runner.serve.sideband_socket import MAX_UNSENT_BYTES, SidebandSocket, open_socket
+from runner.serve.sideband_opening import open_socket
+from runner.serve.sideband_socket import MAX_UNSENT_BYTES, SidebandSocket
 from runner.serve.timeouts import Timeouts
 from runner.serve.tls import client_context
 from tests.patience import PATIENCE_S

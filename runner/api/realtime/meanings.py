@@ -249,6 +249,9 @@ def _error(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...
     return (refused,)
 
 
+_CALLER_BEGAN = (CallerSpeaks(began=True),)
+_CALLER_STOPPED = (CallerSpeaks(began=False),)
+
 Read: TypeAlias = Callable[[Memory, dict[str, Any]], tuple[ConversationEvent, ...]]
 
 READS: Mapping[str, Read] = {
@@ -262,8 +265,8 @@ READS: Mapping[str, Read] = {
     "error": _error,
     "input_audio_buffer.committed": _audio_committed,
     "input_audio_buffer.dtmf_event_received": lambda _, e: (KeyPressed(key=text_of(e["event"])),),
-    "input_audio_buffer.speech_started": lambda _, e: (CallerSpeaks(began=True),),
-    "input_audio_buffer.speech_stopped": lambda _, e: (CallerSpeaks(began=False),),
+    "input_audio_buffer.speech_started": lambda _, e: _CALLER_BEGAN,
+    "input_audio_buffer.speech_stopped": lambda _, e: _CALLER_STOPPED,
     "input_audio_buffer.timeout_triggered": lambda _, e: (SilenceNudge(item_id=id_of(e["item_id"])),),
     "mcp_list_tools.completed": lambda _, e: (McpListed(item_id=id_of(e["item_id"]), ok=True),),
     "mcp_list_tools.failed": lambda _, e: (McpListed(item_id=id_of(e["item_id"]), ok=False),),

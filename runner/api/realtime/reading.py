@@ -21,6 +21,7 @@ MAX_VALUES = 250_000
 _TYPE_AT_HEAD = re.compile(rb'\s*\{\s*(?:"event_id"\s*:\s*"[^"\\]*"\s*,\s*)?"type"\s*:\s*"([a-z0-9_.]+)"')
 
 _BEGINS_WITH_TYPE = b'{"type":"'
+_TYPE_BEGINS = len(_BEGINS_WITH_TYPE)
 
 _UNUSED = frozenset(
     {
@@ -77,7 +78,13 @@ class Reader(Memory):
         """
         if isinstance(frame, str):
             frame = frame.encode("utf-8", "surrogatepass")
-        if _type_at_head(frame) in (_UNUSED_AT_HEAD if follow_words else _UNREAD_AT_HEAD):
+        if frame.startswith(_BEGINS_WITH_TYPE):
+            # As the API writes it; anything that is not a type matches no name.
+            kind_at_head = frame[_TYPE_BEGINS : frame.find(b'"', _TYPE_BEGINS)]
+        else:
+            head = _TYPE_AT_HEAD.match(frame)
+            kind_at_head = b"" if head is None else head[1]
+        if kind_at_head in (_UNUSED_AT_HEAD if follow_words else _UNREAD_AT_HEAD):
             return ()
         try:
             received = _parsed(frame)
@@ -96,15 +103,6 @@ class Reader(Memory):
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
             # A known event without its essential fields.
             return _MALFORMED
-
-
-def _type_at_head(frame: bytes) -> bytes | None:
-    """The type of an event that begins with it, or nearly; None for others."""
-    if frame.startswith(_BEGINS_WITH_TYPE):
-        # As the API writes it; anything that is not a type matches no name.
-        return frame[len(_BEGINS_WITH_TYPE) : frame.find(b'"', len(_BEGINS_WITH_TYPE))]
-    head = _TYPE_AT_HEAD.match(frame)
-    return None if head is None else head[1]
 
 
 def _parsed(frame: bytes) -> Any:

@@ -101,7 +101,9 @@ def id_of(value: Json) -> str:
     """The id in a mandatory field. Many keep it, and each event has its own copy: all get the same one.
     Raises TypeError.
     """
-    return sys.intern(text_of(value))
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return sys.intern(value)
 
 
 def _holds_anything(item: JsonObject) -> bool:
@@ -117,8 +119,10 @@ def _holds_anything(item: JsonObject) -> bool:
 
 def words_of(part: JsonObject) -> str | None:
     """The words of a content part: its transcript, or its text. None when there are none."""
-    said = (part.get(key) for key in ("transcript", "text"))
-    return next((words for words in said if isinstance(words, str)), None)
+    words = part.get("transcript")
+    if not isinstance(words, str):
+        words = part.get("text")
+    return words if isinstance(words, str) else None
 
 
 def _status(details: Json) -> tuple[str, str]:

@@ -30,7 +30,7 @@ from runner.call.machine.serving_agent import ServingAgent
 from runner.call.machine.speech import Speech
 from runner.call.machine.transfers import Transfer, Transfers
 from runner.call.records.record_builder import RecordBuilder
-from runner.model.action import Action, Log, LogEvent, LogLevel
+from runner.model.action import Action, ClearTimer, Log, LogEvent, LogLevel, SetTimer
 from runner.model.values import Instant
 
 
@@ -51,7 +51,13 @@ class Fulfilment:
 
     def actions(self, intents: Iterable[Intent], now: Instant) -> list[Action]:
         """The actions for these intents, in the same order."""
-        return [action for intent in intents for action in self._fulfil(intent, now)]
+        actions: list[Action] = []
+        for intent in intents:
+            if type(intent) is SetTimer or type(intent) is ClearTimer:
+                actions.append(intent)  # Nearly all are.
+            else:
+                actions += self._fulfil(intent, now)
+        return actions
 
     def _fulfil(self, intent: Intent, now: Instant) -> list[Action]:
         match intent:

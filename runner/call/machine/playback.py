@@ -65,7 +65,7 @@ class Playback:
 
     def _made(self, ended: ResponseEnded, now: Instant) -> None:
         started = self._until.pop(ended.response_id, None)
-        if ended.audible and ended.outcome in {Outcome.COMPLETED, Outcome.INCOMPLETE}:
+        if ended.audible and ended.outcome in (Outcome.COMPLETED, Outcome.INCOMPLETE):
             until = self.until(now) + _length_s(ended) + MARGIN_S
             if started is not None and not ended.usage.audio_out:
                 # Its length is unknown, but an API that reports when playing begins reports the end as well.

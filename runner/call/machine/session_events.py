@@ -73,7 +73,9 @@ def handle(session: Session, event: CallEvent, now: Instant) -> list[Action]:
     if type(event) in Bill.hears:
         session.consumption.bill.note(event)
     if type(event) in Speech.hears:
-        actions += session.speech.handle(event, now, sees_all=session.are_all_placed)
+        # For a response that begins, since it is not known by one look.
+        sees_all = type(event) is not ResponseStarted or session.are_all_placed
+        actions += session.speech.handle(event, now, sees_all=sees_all)
     tampering = session.tampering
     if tampering is not None and type(event) in tampering.hears and session.phase.now in CONNECTED:
         whole = session.serving.whole_session("switch_mend")
@@ -87,8 +89,8 @@ def handle(session: Session, event: CallEvent, now: Instant) -> list[Action]:
     for part in session.serving.parts:
         if type(event) in part.hears and (intents := part.handle(event, now)):
             actions += fulfil(intents, now)
-    while ends := session.speech.unheard.take_ends():
-        for key, end in ends:
+    while session.speech.unheard.ends:
+        for key, end in session.speech.unheard.take_ends():
             session.steering.sentence_ended(key, end, now)
             actions += fulfil([*session.ending.sentence_ended(key, end, now), *session.tools.go_on()], now)
     session.connection.lived_until = now

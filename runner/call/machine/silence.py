@@ -30,6 +30,7 @@ MOST_STALLS = 3
 
 SILENCE = Timer(TimerKind.SILENCE)
 STALL = Timer(TimerKind.STALL)
+CLEAR_STALL = ClearTimer(timer=STALL)
 GHOST = Timer(TimerKind.GHOST)
 
 
@@ -113,48 +114,51 @@ class StallWatch(Part):
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """Set the watch when it is the agent's turn; ask it to go on when the time has passed."""
-        watch = SetTimer(timer=STALL, at=now + STALL_S)
         match event:
             case CallerSpeaks(began=False) | Replied():
                 self._is_due = True
-                return [watch]
+                return [_watch(now)]
             case SidebandOpened() if self._agent_opens:
                 self._agent_opens, self._is_due = False, True
-                return [watch]
+                return [_watch(now)]
             case CallerSpeaks():
                 self._is_due = False
-                return [ClearTimer(timer=STALL)]
+                return [CLEAR_STALL]
             case ResponseStarted():
                 # It may never end, and never be heard.
                 self._is_due = self._is_heard = False
-                return [watch]
+                return [_watch(now)]
             case PlaybackStarted():
                 self._is_heard, self._stalls = True, 0
-                return [ClearTimer(timer=STALL)]
+                return [CLEAR_STALL]
             case ResponseEnded(outcome=Outcome.COMPLETED, is_empty=True) if not self._is_heard:
                 # The caller waits for words all the same.
                 self._is_due = True
-                return [watch]
+                return [_watch(now)]
             case ResponseEnded(outcome=outcome):
                 self._stalls = 0 if outcome is Outcome.COMPLETED else self._stalls
-                return [] if self._is_due else [ClearTimer(timer=STALL)]
+                return [] if self._is_due else [CLEAR_STALL]
             case TimerFired(timer=Timer(kind=TimerKind.STALL)):
-                return self._stalled(watch, now)
+                return self._stalled(now)
             case _:
                 return []
 
     def stop(self, now: Instant) -> list[Intent]:
         """The next agent has its own time to begin."""
-        return [ClearTimer(timer=STALL)]
+        return [CLEAR_STALL]
 
-    def _stalled(self, watch: SetTimer, now: Instant) -> list[Intent]:
+    def _stalled(self, now: Instant) -> list[Intent]:
         # The watch continues: a tool may still run, and this request may be lost as well.
         if not self._quiet(now):
-            return [watch]
+            return [_watch(now)]
         self._stalls += 1
         if self._stalls > MOST_STALLS:
             return [TakeWayOut(detail=f"the agent was asked to speak {MOST_STALLS} times and said nothing")]
-        return [GoOn(), watch]
+        return [GoOn(), _watch(now)]
+
+
+def _watch(now: Instant) -> SetTimer:
+    return SetTimer(timer=STALL, at=now + STALL_S)
 
 
 class GhostWatch(Part):

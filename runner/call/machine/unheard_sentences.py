@@ -9,11 +9,12 @@ from runner.model.action import Action, ClearTimer, Timer, TimerKind
 class UnheardSentences:
     """The sentences of one call that a response says, by response."""
 
-    __slots__ = ("_ends", "_requests")
+    __slots__ = ("_requests", "ends")
 
     def __init__(self) -> None:
         self._requests: dict[str, Request] = {}
-        self._ends: list[tuple[str, SentenceEnd]] = []
+        self.ends: list[tuple[str, SentenceEnd]] = []
+        """How keyed sentences have ended, until they are taken."""
 
     def __contains__(self, response_id: str) -> bool:
         return response_id in self._requests
@@ -54,9 +55,9 @@ class UnheardSentences:
 
     def report(self, sentences: tuple[Sentence, ...], end: SentenceEnd) -> None:
         """These sentences have ended this way, said or not."""
-        self._ends.extend((sentence.key, end) for sentence in sentences if sentence.key)
+        self.ends.extend((sentence.key, end) for sentence in sentences if sentence.key)
 
     def take_ends(self) -> list[tuple[str, SentenceEnd]]:
         """How keyed sentences have ended since the last call."""
-        ends, self._ends = self._ends, []
+        ends, self.ends = self.ends, []
         return ends

@@ -6,7 +6,7 @@ from runner.model.entry import Lived
 from runner.model.event import ClaimReplied
 from runner.model.live_call import CallState, HeldCall, Limits, Owner
 from runner.model.values import Instant
-from runner.serve.fleet.journal_writer import CallJournal
+from runner.serve.fleet.call_journal import CallJournal
 from runner.serve.fleet.member import Member
 from runner.store.journal.sealed import SealedEntries
 

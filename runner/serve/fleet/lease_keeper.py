@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from runner.errors import StoreError
@@ -34,11 +35,6 @@ SOON = 1 / 4
 """Share of the time between two heartbeats until the next one, where one has failed or a call is in doubt."""
 
 
-def suspended_clock() -> float:
-    """Seconds of a clock that never jumps, and includes the time in which the machine was suspended."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
 class LeaseKeeper:
     """`join` the runners, keep `run` running, and `leave` at the end."""
 
@@ -49,8 +45,9 @@ class LeaseKeeper:
         *,
         lease_s: float = LEASE_S,
         heartbeat_s: float = HEARTBEAT_S,
-        clock: Callable[[], float] = suspended_clock,
+        clock: Callable[[], float] | None = None,
     ) -> None:
+        """`clock` never jumps, and includes the time in which the machine was suspended."""
         self.info = info
         self.lease: Lease | None = None
         self.calls = HeldCalls()
@@ -64,7 +61,7 @@ class LeaseKeeper:
         self._store = store
         self._lease_s = lease_s
         self._heartbeat_s = heartbeat_s
-        self._clock = clock
+        self._clock = clock = clock or partial(time.clock_gettime, time.CLOCK_BOOTTIME)
         self._renewed_at = 0.0
         self._failures = 0
         """How often the store could not be asked, or its answer is unknown."""

@@ -14,8 +14,9 @@ from runner.model.call import Ringing
 from runner.model.live_call import HeldCall, Lease, RunnerInfo
 from runner.model.values import Instant
 from runner.serve.background import Background
+from runner.serve.fleet.call_journal import CallJournal
 from runner.serve.fleet.hold import CallHold
-from runner.serve.fleet.journal_writer import CallJournal, JournalWriter
+from runner.serve.fleet.journal_writer import JournalWriter
 from runner.serve.fleet.lease_keeper import LeaseKeeper
 from runner.serve.fleet.member import Member
 from runner.serve.fleet.takeover import LeftCall, Takeover

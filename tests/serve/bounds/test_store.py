@@ -57,7 +57,7 @@ async def pressed(service: Service, call: PlacedCall) -> list[int]:
 
 @alone_beyond(
     "serve.call_orders.WRITTEN_S",
-    "serve.fleet.journal_writer.MOST_KEPT",
+    "serve.fleet.call_journal.MOST_KEPT",
     "serve.fleet.journal_writer.MOST_WAITING",
     "store.record_saver.LONGEST_RETRY_S",
     "store.record_saver.MOST_IN_MEMORY",
@@ -66,7 +66,7 @@ async def pressed(service: Service, call: PlacedCall) -> list[int]:
 async def test_a_store_that_is_away_harms_no_neighbour(tmp_path: Path) -> None:
     lowered = {
         **BRIEF,
-        "serve.fleet.journal_writer.MOST_KEPT": 2,
+        "serve.fleet.call_journal.MOST_KEPT": 2,
         "serve.fleet.journal_writer.MOST_WAITING": 20,
         "store.record_saver.MOST_IN_MEMORY": 2,
         "store.spool.MOST_BYTES": 20_000,

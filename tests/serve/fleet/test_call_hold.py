@@ -8,8 +8,9 @@ from runner.model.action import ClaimCall
 from runner.model.conversation_event import KeyPressed
 from runner.model.event import AnswerReplied, ClaimReplied, Decided, Limit
 from runner.model.live_call import Claim, Lease
+from runner.serve.fleet.call_journal import CallJournal
 from runner.serve.fleet.hold import CallHold
-from runner.serve.fleet.journal_writer import CallJournal, JournalWriter
+from runner.serve.fleet.journal_writer import JournalWriter
 from runner.serve.fleet.member import Member
 from runner.store.journal.seal import Seal
 from runner.store.journal.sealed import HeldPiece, SealedEntries

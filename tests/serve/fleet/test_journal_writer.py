@@ -11,8 +11,9 @@ import pytest
 from runner.errors import LeaseLostError, StoreError, StoreRefusedError
 from runner.model.conversation_event import KeyPressed, ToolCalled
 from runner.model.live_call import HeldCall, Lease
-from runner.serve.fleet import journal_writer
-from runner.serve.fleet.journal_writer import CallJournal, JournalWriter
+from runner.serve.fleet import call_journal, journal_writer
+from runner.serve.fleet.call_journal import CallJournal
+from runner.serve.fleet.journal_writer import JournalWriter
 from runner.store.journal.entries import decode
 from runner.store.journal.piece_spool import PieceSpool
 from runner.store.journal.seal import JournalKey, Seal
@@ -443,7 +444,7 @@ async def test_without_a_lease_nothing_is_written() -> None:
 async def test_a_journal_that_is_too_long_to_be_kept_is_not_written_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(journal_writer, "MOST_KEPT", 2)
+    monkeypatch.setattr(call_journal, "MOST_KEPT", 2)
     shelf, claims = Shelf(), Claims()
     writer = JournalWriter(shelf, SEAL, lambda: LEASE, claims=claims)
     short, long = journal_of(writer, "rtc_1"), journal_of(writer, "rtc_2")

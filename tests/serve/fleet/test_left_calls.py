@@ -46,9 +46,8 @@ class Shelf:
 def piece(first_seq: int, events: Sequence[Lived]) -> SealedEntries:
     entries = [Entry(seq=first_seq + place, at=1000.0, event=event) for place, event in enumerate(events)]
     text = encode(entries)
-    sealed = (
-        KEY.seal(text, RINGING.call_id, first_seq) if first_seq else SEAL.seal(KEY, text, RINGING.call_id)
-    )
+    call_id = RINGING.call_id
+    sealed = SEAL.seal_more(KEY, text, call_id, first_seq) if first_seq else SEAL.seal(KEY, text, call_id)
     return SealedEntries(call_id=RINGING.call_id, first_seq=first_seq, entries=sealed)
 
 

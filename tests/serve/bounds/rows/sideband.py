@@ -105,7 +105,7 @@ async def a_ping_that_is_too_large(service: Service) -> None:
     await service.hang_up(call)
 
 
-@beyond("serve.sideband_socket.SLICE_BYTES", "serve.sideband_socket.TURN_S")
+@beyond("serve.reading_turns.SLICE_BYTES", "serve.reading_turns.TURN_S")
 async def a_flood_of_events(service: Service) -> None:
     """On several sidebands, of which each has its turn."""
     key = '{"type":"input_audio_buffer.dtmf_event_received","event":"1","received_at":1}'
