@@ -37,6 +37,8 @@ def read_settings(directory: Path, environment: str | None) -> Settings | None:
 def _check_file(path: str) -> None:
     """Raises CannotRunError where there is no such file: opening the store would create it."""
     if not Path(path).exists():
+        if Path(path).is_absolute():
+            raise CannotRunError(f'there is no store "sqlite:{path}"; a runner makes it when it starts')
         raise CannotRunError(
             f'there is no store "sqlite:{path}" here ({Path.cwd()}); run this in the directory in which the '
             "runner runs, or name the file by its whole path"

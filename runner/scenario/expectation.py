@@ -9,6 +9,7 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from runner.model.scenario import Expectation, Expected
+from runner.model.steering import DeedResult
 from runner.model.values import Json
 from runner.scenario.difference import MISSING, Difference, DiffLine, one_line, plain
 from runner.scenario.matching import aligned, matches, mismatches, request_mismatches
@@ -26,16 +27,24 @@ def differences(expectation: Expectation, got: Mapping[str, Json]) -> Iterator[D
 
 
 _DONE_BY_TOOLS = frozenset({"agent", "ended", "handoffs", "order", "requests", "says", "transfers"})
-"""What a refused tool does not do."""
+"""What a refused tool, or a refused act of a person, does not do."""
 
 
 def _with_refusals(differing: Sequence[Difference], got: Mapping[str, Json]) -> Iterator[Difference]:
-    """The differences, with the reasons why tools were not carried out since the last expectation."""
-    tools = got["record"]["tools"] if got["record"] is not None else []
+    """The differences, with the reasons why tools were not carried out since the last expectation, and why
+    persons' acts were not.
+    """
+    record = got["record"]
+    tools, deeds = (record["tools"], record["deeds"]) if record is not None else ([], [])
     refusals = [
         DiffLine("+", f'"{tool["name"]}" is refused: {tool["error"]}')
         for tool in tools
         if tool["status"] == "refused" and tool["name"] in got["output"]
+    ]
+    refusals += [
+        DiffLine("+", f'the person\'s "{deed["what"]}" is refused: {deed["detail"]}')
+        for deed in deeds
+        if deed["result"] == DeedResult.REFUSED.value
     ]
     refusals = list(dict.fromkeys(refusals))
     for difference in differing:

@@ -342,6 +342,17 @@ def test_where_there_is_no_store_none_is_made(tmp_path: Path, capsys: pytest.Cap
     assert list(tmp_path.glob("calls.db*")) == []
 
 
+def test_a_store_that_is_named_by_its_whole_path_is_not_told_to_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "agents").mkdir(exist_ok=True)
+    (tmp_path / "agents" / "runner.yaml").write_text(f"store: sqlite:{tmp_path}/none.db\n")
+    assert main(["calls"]) == CANNOT
+    expected = f'there is no store "sqlite:{tmp_path}/none.db"; a runner makes it when it starts\n'
+    assert capsys.readouterr().err.endswith(expected)
+    assert not (tmp_path / "none.db").exists()
+
+
 def test_the_store_is_that_of_the_directory_and_its_environment(
     stored: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -190,6 +190,14 @@ DIFFERS = [
         ],
     ),
     (
+        "steps: [{person: {transfer: night}, expect: EXPECTED}]",
+        "{ended: transferred}",
+        [
+            *("ended", '- "transferred"', "+ the call goes on"),
+            '+ the person\'s "transfer" is refused: no "transfer" now: "night" is not among the destinations',
+        ],
+    ),
+    (
         "steps: [{model_calls: {save: {}}, expect: EXPECTED}]",
         "{requests: [{tool: save}], not: {ended: '*'}}",
         [
