@@ -11,7 +11,7 @@ from enum import Enum
 from typing import cast
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
 from runner.serve.metrics import Metrics
 from runner.serve.timeouts import Timeouts
@@ -25,6 +25,7 @@ MAX_HEADER_BYTES = 4096
 LINGER_S = 0.5
 """How long the rest of an unwanted body is read, so that its sender gets to see the answer."""
 
+_TOO_LONG = f"a header or the address is longer than {MAX_HEADER_BYTES:,} bytes\n"
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nServer: phone-agents\r\nContent-Type: text/plain; charset=utf-8\r\n"
     b"Content-Length: 21\r\nConnection: close\r\n\r\ntoo many connections\n"
@@ -238,7 +239,7 @@ class ClientConnection(web.RequestHandler):
         if isinstance(exc, HttpProcessingError):
             self._listener.count(ClosedBecause.NOT_HTTP)
             log.debug("request is not HTTP", extra={"error": type(exc).__name__})
-            sentence = "this is not a valid HTTP request\n"
+            sentence = _TOO_LONG if isinstance(exc, LineTooLong) else "this is not a valid HTTP request\n"
         else:
             log.error("request failed", exc_info=exc, extra={"method": request.method, "path": request.path})
             sentence = "the request failed\n"

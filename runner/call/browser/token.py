@@ -21,7 +21,8 @@ SKEW_S = 30.0
 """Tolerance between the clocks of two machines."""
 MIN_SECRET_BYTES = 32
 """RFC 7518, 3.2: a key is at least as long as the hash."""
-MOST_CHARS = 8192
+MOST_CHARS = 4000
+"""It travels in a header, and a server takes no longer ones (`runner.serve.listener.MAX_HEADER_BYTES`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

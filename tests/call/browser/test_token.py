@@ -39,7 +39,7 @@ def test_a_token_may_name_several_agents_and_audiences() -> None:
     ("text", "code", "detail"),
     [
         ("", "token_missing", "there is no token; send it as a bearer token"),
-        ("x" * 9000, "token_malformed", "the token has more than 8192 characters"),
+        ("x" * 9000, "token_malformed", "the token has more than 4000 characters"),
         ("hello", "token_malformed", "the token is not a JWT"),
         ("a.b.c", "token_malformed", "the token is not a JWT"),
         (token(secret=SECRET + "!"), "token_signature", "the token is signed with another secret"),
