@@ -31,25 +31,27 @@ def encode(entries: Iterable[Entry]) -> bytes:
     return json.dumps([FORMAT, lines], separators=(",", ":")).encode()
 
 
-def decode(text: bytes) -> list[Entry]:
-    """Read the entries that `encode` wrote. Raises JournalError when they have another format, or cannot be
-    read.
+def decode(*texts: bytes) -> list[Entry]:
+    """Read the entries that `encode` wrote, all together. Raises JournalError when they have another format,
+    or cannot be read.
     """
     read = _lived().read
+    entries: list[Entry] = []
     try:
-        version, lines = json.loads(text)
-        if version != FORMAT:
-            raise JournalError(
-                "it was written by another version of phone-agents"
-                f" (format {version}, this one reads {FORMAT})"
-            )
-        return [Entry(seq=seq, at=float(at), event=read(event)) for seq, at, event in lines]
+        for version, lines in json.loads(b"[%b]" % b",".join(texts)):
+            if version != FORMAT:
+                raise JournalError(
+                    "it was written by another version of phone-agents"
+                    f" (format {version}, this one reads {FORMAT})"
+                )
+            entries += [Entry(seq=seq, at=float(at), event=read(event)) for seq, at, event in lines]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         # Its text may quote what was said.
         raise JournalError(
             "it holds what this version of phone-agents does not know, so a newer one has written it"
             f" ({type(error).__name__})"
         ) from None
+    return entries
 
 
 @cache

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from runner.errors import JournalError
+from runner.store.journal.sealed import SealedEntries
 
 _KEY_BYTES = 32
 _ID_BYTES = 8
@@ -51,10 +52,16 @@ class JournalKey:
 
     def open(self, sealed: bytes, call_id: str, first_seq: int) -> bytes:
         """Decrypt entries. Raises JournalError when they were changed, or are of another journal."""
+        return self.open_all([SealedEntries(call_id, first_seq, sealed)])[0]
+
+    def open_all(self, pieces: Sequence[SealedEntries]) -> list[bytes]:
+        """Decrypt pieces of one journal. Raises JournalError as `open` does."""
+        decrypt = AESGCM(self._key).decrypt
         try:
-            return AESGCM(self._key).decrypt(
-                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _place(call_id, first_seq)
-            )
+            return [
+                decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _place(call_id, first_seq))
+                for call_id, first_seq, sealed in pieces
+            ]
         except (InvalidTag, ValueError):
             raise JournalError(_CHANGED) from None
 
