@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 from runner.config.checking.checked import Broken
 from runner.config.checking.other_words import our_word
 from runner.config.checking.schema_branch import Mistake, by_key, by_tag
-from runner.config.checking.schema_keys import OTHER_KEYS
+from runner.config.checking.schema_keys import OTHER_KEYS, known_here
 from runner.config.checking.schema_names import without_inner_keys
 from runner.config.checking.schema_shapes import reshaped
 from runner.config.checking.schema_types import as_wanted, fits
@@ -50,6 +50,10 @@ class Schemas(Protocol):
         """The end of the message about an unknown key."""
 
 
+_MOST_SEARCHES = 50
+"""Unknown keys of one document that are searched for in every place: it takes some ten milliseconds each."""
+
+
 class Walk:
     """One walk over one document. `name` is the key that leads to a value, None for entries and the root."""
 
@@ -65,6 +69,7 @@ class Walk:
         self._schemas = schemas
         self._resolved = schemas.flat
         self._gives_hints = gives_hints
+        self._searches_left = _MOST_SEARCHES
         self._document = document
         self._memory = memory
         self._above: list[tuple[str, JsonObject]] = []
@@ -207,7 +212,15 @@ class Walk:
         """Note an unknown key; returns the known key that the message suggests instead."""
         if key not in node.key_places:
             return None  # It came from a merge key, which has a problem of its own.
-        hint = self._schemas.instead_of(key, schema, self._above) if self._gives_hints else ""
+        hint = ""
+        if self._gives_hints:
+            is_searched = self._searches_left > 0
+            self._searches_left -= 1
+            hint = (
+                self._schemas.instead_of(key, schema, self._above)
+                if is_searched
+                else known_here(schema, self._resolved)
+            )
         self._values.error(node.key_place(key), "unknown-key", f'unknown key "{key}"{hint}', schema)
         return next((known for known in schema["properties"] if hint == f'; did you mean "{known}"?'), None)
 

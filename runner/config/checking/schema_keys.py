@@ -64,8 +64,13 @@ def instead_of(
         or _near_inside(key, schema, flat)
         or _elsewhere(key, above, flat, others)
         or ("" if above else _in_words_of(key, others))
-        or f"; known here: {one_of(known, _MOST_LISTED)}"
+        or known_here(schema, flat)
     )
+
+
+def known_here(schema: JsonObject, flat: Flat) -> str:
+    """The end of the message where nothing better is known, or where searching would take too long."""
+    return f"; known here: {one_of(known_keys(schema, flat), _MOST_LISTED)}"
 
 
 def _highest(key: str, schema: JsonObject, flat: Flat) -> list[KeyPlace]:
