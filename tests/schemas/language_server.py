@@ -12,8 +12,9 @@ from pathlib import Path
 from shutil import copy, rmtree, which
 from typing import Any, Self
 
+from tests.patience import PATIENCE_S
+
 PINNED = Path(__file__).parent / "editor"
-DEADLINE_S = 60.0
 PLACE = "¦"
 PROPERTY = 10
 """What the protocol calls a completion that is a key."""
@@ -52,14 +53,13 @@ class LanguageServer:
         self._root = root
         self._ids = count(1)
         self._diagnostics: dict[str, list[dict[str, Any]]] = {}
+        self._watchdog: threading.Timer | None = None
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             ["node", str(self._program), "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        # A server that hangs must not hang the tests: its end is the end of every wait for it.
-        self._watchdog = threading.Timer(DEADLINE_S, self._process.kill)
-        self._watchdog.start()
+        self._watch()
         capabilities = {
             "textDocument": {
                 "hover": {"contentFormat": ["markdown"]},
@@ -80,7 +80,8 @@ class LanguageServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._watchdog.cancel()
+        if self._watchdog is not None:
+            self._watchdog.cancel()
         self._process.kill()
         self._process.communicate()
 
@@ -113,7 +114,15 @@ class LanguageServer:
         found = self._ask("textDocument/completion", {"textDocument": {"uri": uri}, "position": position})
         return [item["label"] for item in found["items"] if item.get("kind") == PROPERTY]
 
+    def _watch(self) -> None:
+        """A server that hangs must not hang the tests: its end is the end of every wait for it."""
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        self._watchdog = threading.Timer(PATIENCE_S, self._process.kill)
+        self._watchdog.start()
+
     def _open(self, text: str, path: str | None = None) -> tuple[str, dict[str, int]]:
+        self._watch()
         before = text.partition(PLACE)[0]
         position = {"line": before.count("\n"), "character": len(before) - before.rfind("\n") - 1}
         uri = (self._root / (path or f"agents/{next(self._ids)}.yaml")).as_uri()
