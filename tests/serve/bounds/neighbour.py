@@ -8,9 +8,8 @@ from aiohttp import web
 
 from runner.standin.script import CallerSays, Step, calls, greets, says
 from runner.standin.server import StandIn
+from tests.patience import PATIENCE_S
 
-PATIENCE_S = 30.0
-"""For what comes at last, on however slow a machine."""
 SLOT_S = 0.05
 """What the neighbour's tool takes."""
 

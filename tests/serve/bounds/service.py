@@ -23,9 +23,10 @@ from runner.standin.server import StandIn
 from runner.standin.webhook import SignedWebhook, call_incoming, new_secret
 from tests.certificates import Authority
 from tests.cpu import took_at_most
+from tests.patience import PATIENCE_S
 from tests.serve.bounds import configuration
 from tests.serve.bounds.metered import METER
-from tests.serve.bounds.neighbour import PATIENCE_S, Endpoint, Neighbour
+from tests.serve.bounds.neighbour import Endpoint, Neighbour
 from tests.serve.bounds.peers import Peers
 from tests.serve.bounds.wire import Wire
 

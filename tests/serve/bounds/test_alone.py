@@ -1,9 +1,11 @@
 """Bounds whose far side takes a runner of its own: few descriptors, no reader of the log, much at once."""
 
+import asyncio
 import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pytest
 from aiohttp import web
@@ -83,6 +85,16 @@ async def test_outputs_that_are_sent_again_harm_no_neighbour(tmp_path: Path) -> 
         async with service.serves_neighbour():
             lost.to_runner.transport.abort()
             await service.until(lambda: call.outputs().keys() == names)
+
+
+@alone_beyond("serve.timeouts.send_s")
+async def test_a_client_that_reads_no_answer_harms_no_neighbour(tmp_path: Path) -> None:
+    lowered = {**LOWERED, "serve.timeouts.send_s": 1.5}
+    async with serving(tmp_path, lowered) as service, service.serves_neighbour():
+        get = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        _, writer = await service.connect(get * 400, port=service.admin_port, is_narrow=True)
+        cast(asyncio.Transport, writer.transport).pause_reading()
+        await service.counted('phone_agents_http_connections_closed_total{reason="stalled"}', 1)
 
 
 UNREAD = {

@@ -11,8 +11,8 @@ from aiohttp import web
 from runner.call.browser.token import BrowserToken
 from runner.serve.browser.admission import call_id_of
 from runner.standin.script import CallerHangsUp, greets
+from tests.patience import PATIENCE_S
 from tests.serve.bounds.lowered import LOWERED
-from tests.serve.bounds.neighbour import PATIENCE_S
 from tests.serve.bounds.rows.browser import refused, stream, token
 from tests.serve.bounds.rows.requests import rest
 from tests.serve.bounds.serving import hang, serving

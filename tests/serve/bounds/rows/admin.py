@@ -13,8 +13,8 @@ from runner.serve.admin.document import MOST_ERRORS
 from runner.serve.admin.records import LONGEST_DAY_S, LONGEST_SEARCH_S, LONGEST_WINDOW_S
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, greets
+from tests.patience import PATIENCE_S
 from tests.serve.bounds.lowered import LOWERED
-from tests.serve.bounds.neighbour import PATIENCE_S
 from tests.serve.bounds.rows.during import greeted
 from tests.serve.bounds.rows.requests import rest
 from tests.serve.bounds.service import BEARER, Service
@@ -121,7 +121,7 @@ async def long_turns_for_a_reader(service: Service) -> None:
 async def a_reader_that_does_not_read(service: Service) -> None:
     call, _ = await service.ring(greets())
     await greeted(service, call)
-    turns = ["And on. " * 100] * (MOST_SHOWN + 100)
+    turns = ["And on. " * 40] * (MOST_SHOWN + 100)
     read = await read_late(service, call, turns)
     # It was too far behind, and has begun again with a snapshot.
     assert read.count(b"event: snapshot\n") > 1

@@ -16,9 +16,9 @@ from runner.serve.browser.live_pages import MOST_READERS
 from runner.serve.browser.watch import MOST_TURNS
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import Step, greets
+from tests.patience import PATIENCE_S
 from tests.serve.bounds.configuration import ADMIN_TOKEN, SITE
 from tests.serve.bounds.lowered import LOWERED
-from tests.serve.bounds.neighbour import PATIENCE_S
 from tests.serve.bounds.rows.during import greeted
 from tests.serve.bounds.rows.requests import rest
 from tests.serve.bounds.service import Service

@@ -5,10 +5,10 @@ import asyncio
 from aiohttp import web
 
 from runner.standin.script import CallerHangsUp, CallerSays, CallsTool, ScriptedResponse, greets
+from tests.patience import PATIENCE_S
 from tests.serve.bounds.configuration import COMPUTES
 from tests.serve.bounds.lowered import LOWERED
 from tests.serve.bounds.metered import KNOWN, LOOKED_UP, SLOW
-from tests.serve.bounds.neighbour import PATIENCE_S
 from tests.serve.bounds.rows.tools import output_of
 from tests.serve.bounds.service import Service
 from tests.serve.bounds.serving import hang

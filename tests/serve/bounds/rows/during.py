@@ -19,9 +19,9 @@ from runner.standin.script import (
     greets,
     says,
 )
+from tests.patience import PATIENCE_S
 from tests.serve.bounds.configuration import LISTENS, USES_MCP
 from tests.serve.bounds.lowered import LOWERED
-from tests.serve.bounds.neighbour import PATIENCE_S
 from tests.serve.bounds.service import Service
 from tests.serve.bounds.serving import hang
 from tests.serve.bounds.table import beyond, waits_beyond

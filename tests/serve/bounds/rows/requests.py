@@ -4,15 +4,14 @@ import asyncio
 import json
 import signal
 import time
-from typing import cast
 
 from runner.serve.app import MOST_BODY_BYTES
 from runner.serve.listener import MAX_HEADER_BYTES, MAX_HEADERS
 from runner.standin.webhook import signed
+from tests.patience import PATIENCE_S
 from tests.serve.bounds.configuration import NOBODY
 from tests.serve.bounds.lowered import LOWERED
 from tests.serve.bounds.metered import STANDSTILL_S
-from tests.serve.bounds.neighbour import PATIENCE_S
 from tests.serve.bounds.service import MOST_BLOCKED_S, SECRET, Service
 from tests.serve.bounds.table import beyond, waits_beyond
 
@@ -118,16 +117,6 @@ async def a_webhook_that_is_forgotten(service: Service) -> None:
         await service.ring(to=NOBODY)
     assert await service.announce(first, NOBODY) == 200
     assert [request.action for request in first.requests] == ["reject", "reject"]
-
-
-@waits_beyond("serve.timeouts.send_s")
-async def a_client_that_reads_no_answer(service: Service) -> None:
-    stalled = 'phone_agents_http_connections_closed_total{reason="stalled"}'
-    before = await service.metric(stalled)
-    get = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-    _, writer = await service.connect(get * 400, port=service.admin_port, is_narrow=True)
-    cast(asyncio.Transport, writer.transport).pause_reading()
-    await service.counted(stalled, before + 1)
 
 
 @beyond("serve.loop_lag.STALLED_S")

@@ -8,8 +8,8 @@ from websockets.frames import Frame, Opcode
 from runner.api.realtime.reading import MAX_VALUES
 from runner.serve.sideband_socket import MAX_MESSAGE_BYTES, MOST_CONTROL_BYTES
 from runner.standin.script import CallerHangsUp, Drops, Sends, greets
+from tests.patience import PATIENCE_S
 from tests.serve.bounds.lowered import LOWERED
-from tests.serve.bounds.neighbour import PATIENCE_S
 from tests.serve.bounds.rows.during import calls_fetch, greeted
 from tests.serve.bounds.service import Service
 from tests.serve.bounds.serving import nested

@@ -15,8 +15,9 @@ from runner.model.values import Json
 from runner.serve.head_first import MOST_INTERIM
 from runner.serve.reply_body import MAX_REPLY_BYTES
 from runner.standin.script import CallerHangsUp, CallerSays, CallsTool, ScriptedResponse, calls, greets, says
+from tests.patience import PATIENCE_S
 from tests.serve.bounds.configuration import COMPUTES
-from tests.serve.bounds.neighbour import PATIENCE_S, Handler
+from tests.serve.bounds.neighbour import Handler
 from tests.serve.bounds.service import Service
 from tests.serve.bounds.serving import nested
 from tests.serve.bounds.table import beyond
