@@ -111,10 +111,12 @@ class Faults:
         loop = asyncio.get_running_loop()
 
         def go_on() -> None:
+            place.is_paused = False
+            if process.has_ended:
+                return
             before = self._stale()
             process.tell(signal.SIGCONT)
             loop.call_later(RESUMES_S, lambda: self._world.excused.stale.update(self._stale() - before))
-            place.is_paused = False
 
         loop.call_later(LEASE_S + 2, go_on)
         return True

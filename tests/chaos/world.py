@@ -85,6 +85,8 @@ class Plan:
     calls: int
     lasts_s: float
     faults: tuple[str, ...]
+    lookups: int = 1
+    """In each call; the more, the longer a call lasts, and the more often its runner acts."""
     bug: str = "nothing"
     server: PostgresqlServer | None = None
     """Of the store, for those who stop it."""
@@ -213,11 +215,10 @@ class World:
                 await asyncio.sleep(self.plan.lasts_s / self.plan.calls)
 
     def _place_call(self) -> PlacedCall:
+        lookup = (CallerSays(text="Please look that up for me."), calls("look", {}), says("I have looked."))
         call = self.api.place_call(
             greets(),
-            CallerSays(text="Please look that up for me."),
-            calls("look", {}),
-            says("I have looked."),
+            *lookup * self.plan.lookups,
             CallerSays(text="Then note it down."),
             calls("note", {}),
             says("It is noted."),

@@ -1,11 +1,12 @@
 """Holds code under test to the event loop's lag."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.cpu import stolen_s
+from tests.cpu import stolen_s, took_at_most
 
 MOST_LAG_S = 0.1
 """What a neighbour's call may be held up by."""
@@ -33,13 +34,16 @@ async def no_lag(most_s: float = MOST_LAG_S) -> AsyncIterator[None]:
 
     watching = asyncio.create_task(watch())
     await measured.wait()
+    # The collector is tamed in service, and looks at all tests here.
+    gc.disable()
     try:
         yield
         measured.clear()
         await measured.wait()
     finally:
+        gc.enable()
         watching.cancel()
-    assert max(lags) < most_s, f"the event loop was {max(lags):.3f} s late"
+    assert took_at_most(max(lags), most_s), f"the event loop was {max(lags):.3f} s late"
 
 
 def _waited_s() -> float:

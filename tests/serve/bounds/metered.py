@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -38,10 +39,7 @@ STANDSTILL_S = 1.5
 
 
 class Meter:
-    """The longest time that one turn of the loop took, since it was last asked.
-
-    What the host of a virtual machine steals does not count.
-    """
+    """The longest time that one turn of the loop took since it was last asked, without what others took."""
 
     def __init__(self) -> None:
         self.busy_s = 0.0
@@ -55,7 +53,7 @@ class Meter:
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, time.sleep, STANDSTILL_S)
         schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
         clock = asyncio.get_running_loop().time
-        before_s, looked_at = stolen_s(), clock()
+        others, looked_at = Others(), clock()
         while server.is_serving():
             at, busy_s, queued_s = clock(), time.thread_time(), _queued_s(schedstat)
             await asyncio.sleep(EVERY_S)
@@ -63,10 +61,9 @@ class Meter:
             queued_s = _queued_s(schedstat) - queued_s
             blocked_s = clock() - at - EVERY_S - busy_s - queued_s
             if max(busy_s, blocked_s) > LONG_S or at - looked_at > LOOK_S:
-                now_s, looked_at = stolen_s(), clock()
-                # It may show as either.
-                busy_s, blocked_s = (each - (now_s - before_s) for each in (busy_s, blocked_s))
-                before_s = now_s
+                stole_s, held_s = others.since_last()
+                # What is stolen may show as either.
+                busy_s, blocked_s, looked_at = busy_s - stole_s, blocked_s - stole_s - held_s, clock()
             self.busy_s = max(self.busy_s, busy_s)
             self.blocked_s = max(self.blocked_s, blocked_s)
 
@@ -79,6 +76,32 @@ class Meter:
 def _queued_s(schedstat: int) -> float:
     """How long this thread has been ready to run while others ran (proc(5))."""
     return int(os.pread(schedstat, 64, 0).split()[1]) / 1e9
+
+
+class Others:
+    """What may have kept the loop's thread from its turn: the host of a virtual machine, and threads of this
+    process that got no CPU while they held the interpreter."""
+
+    def __init__(self) -> None:
+        self._stolen_s, self._queued_s = stolen_s(), _queued_threads()
+
+    def since_last(self) -> tuple[float, float]:
+        """The seconds that the host has stolen since this was last asked, and those that a thread waited."""
+        stolen_before_s, queued_before_s = self._stolen_s, self._queued_s
+        self._stolen_s, self._queued_s = stolen_s(), _queued_threads()
+        held_s = [queued_s - queued_before_s.get(name, 0.0) for name, queued_s in self._queued_s.items()]
+        return self._stolen_s - stolen_before_s, max(held_s, default=0.0)
+
+
+def _queued_threads() -> dict[str, float]:
+    """How long each thread of this process has been queued, but for the first, which has the loop."""
+    queued = {}
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(OSError, IndexError):
+            if thread.name != str(os.getpid()):
+                text = (thread / "schedstat").read_text(encoding="ascii")
+                queued[thread.name] = int(text.split()[1]) / 1e9
+    return queued
 
 
 def lower(bounds: dict[str, Any]) -> None:

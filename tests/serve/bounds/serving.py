@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -78,7 +79,7 @@ async def serving(
             cwd=directory,
             env={
                 **CLOCK,
-                "PYTHONPATH": str(Path(__file__).parents[3]),
+                "PYTHONPATH": os.pathsep.join((str(Path(__file__).parents[3]), CLOCK.get("PYTHONPATH", ""))),
                 "OPENAI_API_KEY": api.api_key,
                 "OPENAI_WEBHOOK_SECRET": SECRET,
                 "ADMIN_TOKEN": configuration.ADMIN_TOKEN,
