@@ -24,6 +24,10 @@ STALE_S = 3600.0
 """How long it is used when a lookup fails or is slow: the addresses of a host outlive its DNS."""
 PATIENCE_S = 1.0
 """How long a lookup may take when an earlier address is known."""
+HANGS_S = 1.0
+"""After this long a lookup makes room for another, which may well be answered at once."""
+MOST_HANGING = 256
+"""Lookups that have made room and are not answered yet. Each has a thread."""
 MOST_KNOWN = 1000
 SECOND_FAMILY_S = 0.25
 """Before the host's next address is tried in parallel (RFC 8305)."""
@@ -42,8 +46,11 @@ class Names(AbstractResolver):
     """A pool of threads, and the results of its lookups. Concurrent requests for a name share one lookup."""
 
     def __init__(self, *, threads: int, look_up: LookUp = socket.getaddrinfo) -> None:
-        """`threads`: lookups in flight together; further ones wait. Needs a running event loop."""
+        """`threads`: lookups in flight together, besides those that hang; further ones wait. Needs a running
+        event loop.
+        """
         self._places = asyncio.Semaphore(threads)
+        self._hanging = 0
         self._look_up = look_up
         self._known: dict[_Key, _Known] = {}
         self._lookups: dict[_Key, asyncio.Task[list[ResolveResult]]] = {}
@@ -119,10 +126,20 @@ class Names(AbstractResolver):
             except RuntimeError:
                 return  # The loop is closed: nobody waits any more.
 
-        async with self._places:
-            # A daemon: one that hangs must not keep the process from ending.
-            threading.Thread(target=ask, name=f"look up {host}", daemon=True).start()
-            return await answer
+        try:
+            async with self._places:
+                # A daemon: one that hangs must not keep the process from ending.
+                threading.Thread(target=ask, name=f"look up {host}", daemon=True).start()
+                await asyncio.wait([answer], timeout=HANGS_S)
+                if self._hanging >= MOST_HANGING:
+                    return await answer
+            self._hanging += 1
+            try:
+                return await answer
+            finally:
+                self._hanging -= 1
+        finally:
+            answer.cancel()  # or an answer that nobody waits for any more would be complained of
 
     def _asked(self, key: _Key, lookup: asyncio.Task[list[ResolveResult]]) -> None:
         del self._lookups[key]

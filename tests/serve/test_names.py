@@ -1,6 +1,7 @@
 """Names that are slow to look up, that stop being known, and that many ask for at once."""
 
 import asyncio
+import gc
 import socket
 import threading
 from collections.abc import AsyncIterator
@@ -112,6 +113,37 @@ async def test_a_name_that_hangs_holds_up_no_other(service: Service) -> None:
     assert {type(result) for result in results} == {socket.gaierror}
 
 
+async def test_names_that_hang_make_room_for_another(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(names_module, "HANGS_S", 0.01)
+    service.known["fine.example"] = ["192.0.2.1"]
+    names = Names(threads=3, look_up=service.look_up)
+    hanging = [asyncio.create_task(names.resolve(f"dead{n}.example", 443)) for n in range(50)]
+    await service.until_asked(3)
+    async with asyncio.timeout(PATIENCE_S):
+        assert await addresses(names, "fine.example") == ["192.0.2.1"]
+    assert not any(task.done() for task in hanging)
+    service.let_go.set()
+    results = await asyncio.gather(*hanging, return_exceptions=True)
+    assert {type(result) for result in results} == {socket.gaierror}
+
+
+async def test_not_every_name_that_hangs_makes_room(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(names_module, "HANGS_S", 0.01)
+    monkeypatch.setattr(names_module, "MOST_HANGING", 4)
+    names = Names(threads=3, look_up=service.look_up)
+    hanging = [asyncio.create_task(names.resolve(f"dead{n}.example", 443)) for n in range(20)]
+    await service.until_asked(7)
+    await asyncio.sleep(0.1)
+    assert len(service.asked) == 7
+    service.let_go.set()
+    await asyncio.gather(*hanging, return_exceptions=True)
+    assert len(service.asked) == 20
+
+
 async def test_no_more_lookups_run_together_than_there_are_threads(service: Service) -> None:
     names = Names(threads=3, look_up=service.look_up)
     hanging = [asyncio.create_task(names.resolve(f"dead{n}.example", 443)) for n in range(10)]
@@ -137,11 +169,20 @@ async def test_who_stops_waiting_leaves_the_lookup_to_the_others(service: Servic
 async def test_closing_waits_for_no_lookup(service: Service) -> None:
     names = Names(threads=1, look_up=service.look_up)
     hanging = asyncio.create_task(names.resolve("dead.example", 443))
-    await asyncio.sleep(0)
+    await service.until_asked(1)
     async with asyncio.timeout(PATIENCE_S):
         await names.close()
     with pytest.raises(asyncio.CancelledError):
         await hanging
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    service.let_go.set()
+    async with asyncio.timeout(PATIENCE_S):
+        while any(thread.name == "look up dead.example" for thread in threading.enumerate()):  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    await asyncio.sleep(0)
+    gc.collect()
+    assert complaints == []
 
 
 async def test_dead_names_of_tools_hold_up_neither_the_api_nor_other_tools(

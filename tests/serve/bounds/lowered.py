@@ -47,6 +47,8 @@ LOWERED: dict[str, Any] = {
     "serve.egress.KEEP_ALIVE_S": 0.3,
     "serve.egress.LOOKUPS": 4,
     "serve.names.FRESH_S": 0.2,
+    "serve.names.HANGS_S": 0.5,
+    "serve.names.MOST_HANGING": 2,
     "serve.names.PATIENCE_S": 0.3,
     "serve.names.STALE_S": 4.0,
     "serve.oauth.MOST_GRANTS": 2,
