@@ -23,13 +23,18 @@ def print_problems(problems: Sequence[Problem], sources: Mapping[str, str], term
     """Write each problem with its source line and a caret. `sources` holds the text of each file."""
     lines = {name: split_lines(text) for name, text in sources.items()}
     hidden = {(place.file, place.line) for place in _secret_places(problems)}
+    # A line may be long, and have a problem in each of its words.
+    hidden |= {
+        (file, line)
+        for file, line in {(problem.place.file, problem.place.line) for problem in problems}
+        if _may_hold_secret(lines.get(file, []), line)
+    }
     for problem in problems:
         _print_message(problem, terminal)
         place = problem.place
-        source_lines = lines.get(place.file, [])
-        if (place.file, place.line) not in hidden and not _may_hold_secret(source_lines, place.line):
+        if (place.file, place.line) not in hidden:
             style = Style.ERROR if problem.severity is Severity.ERROR else Style.WARNING
-            print_source(place, source_lines, style, terminal)
+            print_source(place, lines.get(place.file, []), style, terminal)
 
 
 def counted(problems: Iterable[Problem]) -> str:

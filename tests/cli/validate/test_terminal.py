@@ -1,8 +1,11 @@
 """Problems on a terminal: the line, the caret below it, colour, and nothing that could take it over."""
 
 import io
+import sys
 from io import StringIO
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -113,3 +116,24 @@ def test_what_the_stream_cannot_show_is_escaped() -> None:
     Terminal.of(stream, {}).line("café …")
     stream.flush()
     assert stream.buffer.getvalue() == b"caf\\xe9 \\u2026\n"
+
+
+def test_a_line_with_very_many_problems_is_searched_for_secrets_once() -> None:
+    """Each search takes as long as the line is."""
+    line = "x" * 10_000
+    problems = [
+        Problem(place=Place("f", 1, column), rule="r", message="m", severity=Severity.ERROR)
+        for column in range(1, 100)
+    ]
+    searches = 0
+
+    def count(_: FrameType, event: str, called: Any) -> None:
+        nonlocal searches
+        searches += event == "c_call" and getattr(called, "__name__", "") == "search"
+
+    sys.setprofile(count)
+    try:
+        print_problems(problems, {"f": line}, Terminal.of(io.StringIO(), {}))
+    finally:
+        sys.setprofile(None)
+    assert searches == 1
