@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from runner.model.event import CallEvent
@@ -22,10 +22,10 @@ class CallContext:
     """Set when nothing more happens to the call here."""
     happen: Callable[[CallEvent], None]
     """Gives an event to the machine."""
-    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-    """Starts a task that ends with the call."""
     timeouts: Timeouts
     clock: Callable[[], Instant]
+    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = field(init=False)
+    """Starts a task that ends with the call. Set by the owner of the tasks."""
 
     def let_go(self) -> None:
         """The call is over: break the cycles between it and its parts."""

@@ -1,8 +1,6 @@
 """Drives the machine of one call: hands it each event, has its actions carried out, and lets others watch."""
 
-import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.world import World
@@ -29,18 +27,18 @@ class CallDriver:
 
     __slots__ = (
         "_actions",
-        "_context",
         "_end_at_once",
         "_events",
         "_follower",
-        "_ringing",
         "_watch",
         "_world",
         "bug",
+        "context",
         "machine",
         "opened_or_over",
         "over",
         "ring_outcome",
+        "ringing",
     )
 
     def __init__(
@@ -50,11 +48,13 @@ class CallDriver:
         shared: SharedByCalls,
         *,
         hold: Hold,
-        taken_over: CallMachine | None,
-        watches: Sequence[CallWatch],
-        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        taken_over: CallMachine | None = None,
+        watches: Sequence[CallWatch] = (),
     ) -> None:
-        """`spawn` starts a task that ends with the call; for the rest see `LiveCall`."""
+        """`taken_over` is the machine of a call that another process has served until now.
+
+        `watches` observe the call, besides the one that counts for the metrics.
+        """
         self.machine = taken_over
         """To be read and not to be fed; None until `begin`, and once the call is let go."""
         self.ring_outcome = RingOutcome(shared.metrics)
@@ -64,20 +64,19 @@ class CallDriver:
         self.bug: Exception | None = None
         """The bug of ours that has ended the call."""
         self._follower: Follower | None = None
-        self._ringing = ringing
+        self.ringing = ringing
         self._world = world
         self._watch = Watches((CallMeter(shared.metrics.served), *watches))
-        self._context = CallContext(
+        self.context = CallContext(
             call_id=ringing.call_id,
             hold=hold,
             over=self.over,
             happen=self.happen,
-            spawn=spawn,
             timeouts=shared.timeouts,
             clock=shared.clock,
         )
-        self._actions = CallActions(self._context, shared, created_at=ringing.created_at)
-        self._events = EventQueue(context=self._context, handle=self._handle, orders=self._actions.orders)
+        self._actions = CallActions(self.context, shared, created_at=ringing.created_at)
+        self._events = EventQueue(context=self.context, handle=self._handle, orders=self._actions.orders)
         self._end_at_once: str | None = None
         """The reason, when the end was requested before the call began."""
 
@@ -94,7 +93,7 @@ class CallDriver:
     @property
     def api_call_id(self) -> str:
         """The API's id of the call."""
-        return self.machine.reception.api_call_id if self.machine is not None else self._ringing.call_id
+        return self.machine.reception.api_call_id if self.machine is not None else self.ringing.call_id
 
     @property
     def follower(self) -> Follower | None:
@@ -144,7 +143,7 @@ class CallDriver:
 
     def report_end(self, record: CallRecord | None) -> None:
         """Report the end of the call to those who watch it or wait for it to be answered."""
-        self._watch.ends(record, self._context.clock())
+        self._watch.ends(record, self.context.clock())
         self.ring_outcome.settle(RingResult.FAILED)
 
     def let_go(self) -> None:
@@ -155,13 +154,13 @@ class CallDriver:
         self._watch = Watches(())
         self._events.let_go()
         self._actions.let_go()
-        self._context.let_go()
+        self.context.let_go()
 
     def _ring(self) -> None:
-        now = self._context.clock()
-        machine, actions = CallMachine.ring(self._ringing, self._world, now)
+        now = self.context.clock()
+        machine, actions = CallMachine.ring(self.ringing, self._world, now)
         self.machine = machine
-        self._context.hold.append(now, self._ringing)
+        self.context.hold.append(now, self.ringing)
         call_log.rings(machine)
         self._watch.begins(machine, now)
         self._actions.carry_out(actions, machine)
@@ -171,7 +170,7 @@ class CallDriver:
         """Continue where the previous process has left the call."""
         call_log.taken_over(machine)
         self._note_words()
-        self._watch.begins(machine, self._context.clock())
+        self._watch.begins(machine, self.context.clock())
         if machine.reception.result is not None:
             self.ring_outcome.settle(machine.reception.result)
         self._actions.take_over(machine)
@@ -181,7 +180,7 @@ class CallDriver:
         """Any error of the machine is a bug of ours, and ends the call as one."""
         try:
             if type(event) in call_log.LOGGED:
-                call_log.happened(event, self._ringing.call_id)
+                call_log.happened(event, self.ringing.call_id)
             if isinstance(event, SidebandOpened):
                 self.opened_or_over.set()
             actions = machine.handle(event, now)

@@ -7,6 +7,7 @@ from runner.call.machine.machine import CallMachine
 from runner.call.machine.world import World
 from runner.model.call import Ringing
 from runner.serve.call_actions import SharedByCalls
+from runner.serve.call_driver import CallDriver
 from runner.serve.call_watch import CallWatch
 from runner.serve.fleet.hold import CallHold
 from runner.serve.fleet.service import FleetService
@@ -38,4 +39,5 @@ class CallFactory:
         self, ringing: Ringing, world: World, hold: CallHold, machine: CallMachine | None = None
     ) -> LiveCall:
         watches = self.watches(ringing)
-        return LiveCall(ringing, world, self.shared, hold=hold, taken_over=machine, watches=watches)
+        driver = CallDriver(ringing, world, self.shared, hold=hold, taken_over=machine, watches=watches)
+        return LiveCall(driver, self.shared)

@@ -123,7 +123,7 @@ class HeadFirst(ResponseHandler):
         return False
 
     def give_up(self, error: BaseException) -> None:
-        """Read no more: whoever waits for the reply learns that the connection is lost."""
+        """Read no more: the request that waits for the reply learns that the connection is lost."""
         self._slices.clear()
         if self._lost is not None:
             super().connection_lost(error)

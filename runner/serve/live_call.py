@@ -2,16 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, TypeVar
 
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.reception import UNAVAILABLE_STATUS
-from runner.call.machine.world import World
 from runner.model.action import HangUp, RejectCall
-from runner.model.call import Ringing, SipOrigin
+from runner.model.call import SipOrigin
 from runner.model.event import CallerConnected, Steered
 from runner.model.job import Job
 from runner.model.live_call import Owner
@@ -19,8 +18,7 @@ from runner.model.reception import RingResult
 from runner.model.record import CallRecord, Deed
 from runner.serve.call_actions import SharedByCalls
 from runner.serve.call_driver import CallDriver
-from runner.serve.call_watch import CallWatch, Follower
-from runner.serve.hold import Hold
+from runner.serve.call_watch import Follower
 from runner.serve.taking_apart import forget_traces
 
 log = logging.getLogger("runner.serve.live_call")
@@ -38,49 +36,24 @@ class LiveCall:
     __slots__ = (
         "__weakref__",
         "_api",
-        "_clock",
-        "_context",
         "_driver",
         "_endings",
         "_has_given_up",
-        "_hold",
         "_is_dropped",
-        "_ringing",
+        "_log_context",
         "_tasks",
         "id",
     )
 
-    def __init__(
-        self,
-        ringing: Ringing,
-        world: World,
-        shared: SharedByCalls,
-        *,
-        hold: Hold,
-        taken_over: CallMachine | None = None,
-        watches: Sequence[CallWatch] = (),
-    ) -> None:
-        """`taken_over` is the machine of a call that another process has served until now.
-
-        `watches` observe the call, besides the one that counts for the metrics.
-        """
-        self.id = ringing.call_id
-        self._ringing = ringing
+    def __init__(self, driver: CallDriver, shared: SharedByCalls) -> None:
+        """The call of this driver, which has not begun."""
+        self.id = driver.ringing.call_id
         self._api = shared.clients.api
-        self._hold = hold
-        self._clock = shared.clock
+        self._driver = driver
         self._endings = shared.endings
         self._tasks = asyncio.TaskGroup()
-        self._context = copy_context()
-        self._driver = CallDriver(
-            ringing,
-            world,
-            shared,
-            hold=self._hold,
-            taken_over=taken_over,
-            watches=watches,
-            spawn=self._spawn,
-        )
+        self._log_context = copy_context()
+        driver.context.spawn = self._spawn
         self._has_given_up = False
         self._is_dropped = False
 
@@ -128,7 +101,7 @@ class LiveCall:
 
         A bug of ours ends this call, hung up and recorded as failed, and no other.
         """
-        driver, self._context = self._driver, copy_context()
+        driver, self._log_context = self._driver, copy_context()
         try:
             await self._until_over(driver)
             if self._is_dropped:
@@ -174,19 +147,19 @@ class LiveCall:
 
     async def jobs(self, record: CallRecord) -> tuple[Job, ...]:
         """The jobs after the call."""
-        machine, now = self.machine, self._clock()
+        machine, now = self.machine, self._driver.context.clock()
         return () if machine is None else await _aside(machine, lambda: machine.jobs(record, now))
 
     @property
     def owner(self) -> Owner | None:
         """The runner and the fence under which the record is saved."""
-        return self._hold.owner
+        return self._driver.context.hold.owner
 
     async def release(self) -> None:
         """Release the hold on the call."""
         try:
             if not self._is_dropped:
-                await self._hold.release(was_served=self.is_answered)
+                await self._driver.context.hold.release(was_served=self.is_answered)
         finally:
             self._driver.let_go()
             self._tasks = asyncio.TaskGroup()
@@ -220,9 +193,9 @@ class LiveCall:
         if machine is None or (bug is not None and not self.is_answered):
             return None
         if bug is not None:
-            machine.fail(self._clock())
+            machine.fail(self._driver.context.clock())
         elif self._has_given_up:
-            machine.give_up(self._clock())
+            machine.give_up(self._driver.context.clock())
         return await _aside(machine, machine.record)
 
     async def _hang_up_after(self, bug: Exception) -> None:
@@ -230,12 +203,12 @@ class LiveCall:
         log.error("call failed by a bug of ours", exc_info=bug, extra={"call_id": self.id})
         if self.is_answered:
             await self._api.carry_out(HangUp(), self._driver.api_call_id)
-        elif isinstance(self._ringing.origin, SipOrigin):
+        elif isinstance(self._driver.ringing.origin, SipOrigin):
             await self._api.carry_out(RejectCall(status=UNAVAILABLE_STATUS), self.id)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         # A person's act, or the end of a drain, comes from a task that logs no call's id, or another's.
-        return self._tasks.create_task(work, context=self._context.copy())
+        return self._tasks.create_task(work, context=self._log_context.copy())
 
 
 async def _aside(machine: CallMachine, make: Callable[[], Result]) -> Result:

@@ -43,7 +43,7 @@ def writer(stream: TextIO, lock: int | None = None) -> Callable[[str], None]:
 
     if lock is None:
         return write
-    # The last lines are written at exit, when whoever made the lock has closed it.
+    # The last lines are written at exit, when the owner of the lock has closed it.
     shared = os.dup(lock)
 
     def write_alone(text: str) -> None:
@@ -95,7 +95,7 @@ def _descriptor(stream: TextIO) -> int | None:
 
 
 def _is_locked(lock: int, until: float) -> bool:
-    """Whether the lock could be taken by then: whoever holds it may wait for a reader."""
+    """Whether the lock could be taken by then: its holder may wait for a reader."""
     while True:
         try:
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

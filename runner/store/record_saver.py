@@ -64,7 +64,7 @@ class RecordSaver:
     async def open(self) -> None:
         """Save the records that an earlier process could not save, or keep them for later.
 
-        Calls with a record are over: nobody takes up the rest of them.
+        Calls with a record are over: no runner takes them over.
         """
         if self._spool is not None:
             async with adopting(self._spool.path):

@@ -57,11 +57,11 @@ class Jobs(Protocol):
     """The jobs after calls."""
 
     async def take(self, capacity: JobCapacity, *, now: Instant, lease_s: float) -> list[DueJob]:
-        """Jobs that are due at `now`, the longest due of each receiver; of several receivers first those of
-        which the process holds fewer, so that one that hangs never delays another.
+        """Jobs that are due at `now`, for each receiver those that have been due longest. Receivers with
+        fewer jobs in this process come first, so that one that hangs never delays another.
 
-        Nobody else gets one of them for `lease_s`, and then it is due again, so that it is not lost with
-        whoever took it. A job that cannot be read is parked, and the log says so.
+        No other process gets one of them for `lease_s`, and then it is due again, so that it is not lost with
+        the process that took it. A job that cannot be read is parked, and the log says so.
         """
 
     async def settle(self, due: DueJob, result: JobResult, now: Instant) -> None:

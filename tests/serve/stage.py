@@ -18,6 +18,7 @@ from runner.model.tool import HttpBinding, Tool
 from runner.model.values import Json
 from runner.serve.api_client import ApiClient
 from runner.serve.call_actions import SharedByCalls
+from runner.serve.call_driver import CallDriver
 from runner.serve.call_watch import CallWatch
 from runner.serve.clients import Clients
 from runner.serve.hold import Hold
@@ -97,22 +98,23 @@ class Stage:
         clients = Clients(
             api=self.client, sidebands=Sidebands(self.client, self.timeouts), endpoints=self.tools
         )
-        live = LiveCall(
+        shared = SharedByCalls(
+            clients=clients,
+            counts=CallCounts(),
+            metrics=Metrics(),
+            timeouts=self.timeouts,
+            clock=clock,
+            endings=self.endings,
+        )
+        driver = CallDriver(
             replace(RINGING, call_id=call.id, created_at=clock()),
             a_world(agent, *others),
-            SharedByCalls(
-                clients=clients,
-                counts=CallCounts(),
-                metrics=Metrics(),
-                timeouts=self.timeouts,
-                clock=clock,
-                endings=self.endings,
-            ),
+            shared,
             hold=SoleHold() if hold_of is None else hold_of(call),
             taken_over=taken_over,
             watches=watches,
         )
-        return live, call
+        return LiveCall(driver, shared), call
 
     async def play(
         self, agent: Agent, *script: Step, faults: Faults = FINE, others: tuple[Agent, ...] = ()

@@ -24,6 +24,7 @@ from runner.model.values import Place
 from runner.serve.api_client import ApiClient
 from runner.serve.call_actions import SharedByCalls
 from runner.serve.call_answerer import CallAnswerer
+from runner.serve.call_driver import CallDriver
 from runner.serve.clients import Clients
 from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
@@ -86,7 +87,7 @@ class Office:
                 timeouts=self._timeouts,
                 clock=clock,
             )
-            return LiveCall(ringing, world, shared, hold=SoleHold())
+            return LiveCall(CallDriver(ringing, world, shared, hold=SoleHold()), shared)
 
         async def has_call(call_id: str) -> bool:
             return call_id in self.taken_over

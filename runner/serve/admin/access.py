@@ -65,7 +65,7 @@ class ClientAddress:
     def of(cls, peer: str, forwarded_for: str) -> "ClientAddress":
         """Behind a proxy of one's own, it is what the proxy has seen: the last entry of `X-Forwarded-For`.
 
-        A peer of the public network is no such proxy, and says what it likes.
+        A peer in the public network is not such a proxy, and may claim any address.
         """
         seen = forwarded_for.rpartition(",")[2].strip()
         if is_private(peer) and parsed(seen) is not None:

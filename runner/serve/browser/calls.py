@@ -152,7 +152,7 @@ class BrowserCalls:
         if live.is_over:
             raise not_answered(RingResult.FAILED)
         if request.transport is None or request.transport.is_closing():
-            # The page has gone, and would never hang up a call of which it knows nothing.
+            # The page has gone, and would never hang up a call that it does not know of.
             live.end("caller_hung_up")
         try:
             sdp = offer.answer(live.sdp)

@@ -1,8 +1,8 @@
 """The leases of runners in PostgreSQL. Only the clock of the database counts.
 
-A runner that writes locks its own row for key share, and whoever takes its calls locks that row for update,
-to end its lease: so either the write is there before the calls are taken, or it is refused. A heartbeat waits
-for neither.
+A runner that writes locks its own row for key share, and a runner that takes its calls locks that row for
+update, to end its lease: so either the write is there before the calls are taken, or it is refused. A
+heartbeat waits for neither.
 """
 
 from runner.errors import LeaseLostError
