@@ -36,6 +36,9 @@ _MOST_ALIKE = 2000
 _MOST_REFUSED = 24
 """After this many texts that do not match, two entries are assumed to have nothing in common."""
 
+_read = lru_cache(maxsize=4096)(read_address)
+"""The same few addresses are tried on each pair of many routes."""
+
 _ATOM = re.compile(r"(\\.|\[\^?[^\]]+\]|[^\\\[])(?:\{([0-9]+)(?:,[0-9]*)?\}|([*+?]))?\??")
 _CLASSES = {"d": "5", "w": "a", "s": " ", "D": "x", "W": ".", "S": "x"}
 
@@ -48,7 +51,7 @@ def addresses(matchers: Sequence[Matcher], default_country: str | None) -> Itera
     conditions = [compiled(matcher) for matcher in matchers]
     refused = 0
     for text in _address_texts(matchers):
-        address = read_address(text, default_country)
+        address = _read(text, default_country)
         subject = (Subject.party(address),)
         if all(matcher.find(subject) for matcher in conditions):
             yield address
@@ -203,6 +206,7 @@ def _is_number(text: str) -> bool:
     return read_number(text) is not None
 
 
+@lru_cache(maxsize=1024)
 def _sample(pattern: str) -> str:
     """A text that a simple pattern matches; for alternatives and groups, perhaps nonsense."""
     parts = []

@@ -82,9 +82,10 @@ def only_in_environments(
 ) -> Iterator[Problem]:
     """The problems that only environments have, each once, with the names of those that have it."""
     names: dict[Problem, list[str]] = {}
+    known = frozenset(everywhere)
     for name, problems in there.items():
         for problem in problems:
-            if problem not in everywhere:
+            if problem not in known:
                 names.setdefault(problem, []).append(name)
     for problem, found_in in names.items():
         noun = "environment" if len(found_in) == 1 else "environments"
