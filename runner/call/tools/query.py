@@ -21,7 +21,7 @@ from jmespath.parser import Parser
 from jmespath.visitor import TreeInterpreter
 
 from runner.call.templates.reasons import reason_of
-from runner.model.json_text import MAX_DEPTH, is_too_deep
+from runner.model.json_text import MAX_DEPTH, MAX_DIGITS, is_too_deep
 from runner.model.values import Json, JsonObject
 
 LONGEST = 4000
@@ -32,6 +32,10 @@ _A_COMPARISON = 8
 _A_CALL = 14
 """What takes longer than other parts, in steps."""
 _CHARACTERS_A_STEP = 50
+
+_TOO_LARGE = 10**MAX_DIGITS
+"""A whole number from here on is refused where it is read, too; an infinite one is larger, and NaN is neither
+smaller nor larger."""
 
 FUNCTIONS = frozenset(Functions.FUNCTION_TABLE)
 """The functions of the language."""
@@ -154,7 +158,11 @@ class _Interpreter(TreeInterpreter):
         arguments = [self.visit(child, value) for child in node["children"]]
         for argument in arguments:
             self._weigh_top(argument)
+        if node["value"] == "to_number" and isinstance(arguments[0], str) and len(arguments[0]) > MAX_DIGITS:
+            return None  # It is not a number to anybody else either, and takes long to read.
         result = _CALLS.call_function(node["value"], arguments)
+        if isinstance(result, int | float) and not -_TOO_LARGE < result < _TOO_LARGE:
+            raise QueryFailure("it finds a number that JSON cannot hold")
         self._weigh_top(result)
         return result
 

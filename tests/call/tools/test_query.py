@@ -75,6 +75,11 @@ def test_it_finds_what_jmespath_finds(expression: str, data: Json) -> None:
             'expected one of: ["string", "array", "object"], received: "number"',
         ),
         ("nope(rows)", "unknown function: nope()"),
+        ("to_number('1e999')", "it finds a number that JSON cannot hold"),
+        ("{a: to_number('-inf')}", "it finds a number that JSON cannot hold"),
+        ("to_number('nan')", "it finds a number that JSON cannot hold"),
+        ("avg(`[1e308, 1e308]`)", "it finds a number that JSON cannot hold"),
+        (f"sum(`[{'9' * 308}, 1]`)", "it finds a number that JSON cannot hold"),
     ],
 )
 def test_what_cannot_be_found_is_told(expression: str, failure: str) -> None:
@@ -92,6 +97,8 @@ def test_what_cannot_be_found_is_told(expression: str, failure: str) -> None:
         ("sort_by(rows, &a)[0].a", 0),
         ("length(join(',', rows[].n))", 123_999),
         (".".join(["a"] * 1_500), None),
+        (f"to_number('{'9' * 308}')", int("9" * 308)),
+        (f"to_number('{'9' * 309}')", None),
     ],
 )
 def test_a_large_reply_is_gone_through(expression: str, found: Json) -> None:
