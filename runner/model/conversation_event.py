@@ -72,6 +72,8 @@ class ResponseEnded:
     usage: Usage = field(default_factory=Usage)
     audible: bool = True
     """Whether it holds anything for the caller to hear."""
+    audio_s: float = 0.0
+    """How long that plays; 0 where the API does not say."""
     is_empty: bool = False
     """Whether it holds nothing at all: no words, no sound, no call of a tool."""
 

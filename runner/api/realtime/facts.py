@@ -8,6 +8,8 @@ BASE_URL_VARIABLE = "OPENAI_BASE_URL"
 LONGEST_S = 3600.0
 """The API ends every session after 60 minutes
 (https://developers.openai.com/api/docs/guides/realtime-conversations, session lifecycle)."""
+AUDIO_TOKENS_PER_S = 20.0
+"""Spoken audio is one token for each 50 ms (OpenAI, "Managing costs" of the Realtime API)."""
 INSUFFICIENT_QUOTA = "insufficient_quota"
 """The code of an error that no wait helps with: the account has no credit left."""
 PROJECT_PREFIX = "proj_"

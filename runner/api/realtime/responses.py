@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Mapping
 
-from runner.api.realtime.facts import INSUFFICIENT_QUOTA
+from runner.api.realtime.facts import AUDIO_TOKENS_PER_S, INSUFFICIENT_QUOTA
 from runner.api.realtime.usage import response_usage
 from runner.model.conversation_event import ApiErrorKind, Outcome, ResponseEnded, ToolCalled
 from runner.model.values import Json, JsonObject
@@ -32,6 +32,7 @@ def response_ended(response: JsonObject, output: list[JsonObject]) -> ResponseEn
     response_id = id_of(response["id"])
     calls = [tool_call(response_id, item) for item in output]
     code, detail = _status(response.get("status_details"))
+    usage = response_usage(response.get("usage"))
     return ResponseEnded(
         response_id=response_id,
         outcome=_OUTCOMES.get(str(response.get("status")), Outcome.COMPLETED),
@@ -40,8 +41,9 @@ def response_ended(response: JsonObject, output: list[JsonObject]) -> ResponseEn
         code=code,
         detail=detail,
         calls=tuple([call for call in calls if call is not None]),
-        usage=response_usage(response.get("usage")),
+        usage=usage,
         audible=any(part.get("type") in _AUDIO for item in output for part in content_of(item)),
+        audio_s=usage.audio_out / AUDIO_TOKENS_PER_S,
         is_empty=isinstance(response.get("output"), list) and not any(map(_holds_anything, output)),
     )
 

@@ -9,8 +9,6 @@ from runner.model.conversation_event import Outcome, PlaybackEnded, PlaybackStar
 from runner.model.event import CallEvent, SidebandLost, TakenOver
 from runner.model.values import Instant
 
-AUDIO_TOKENS_PER_S = 20.0
-"""The API's spoken audio is one token for each 50 ms (OpenAI, "Managing costs" of the Realtime API)."""
 UNKNOWN_LENGTH_S = 30.0
 """How long a response of unknown length may play."""
 LONGEST_S = 120.0
@@ -66,8 +64,8 @@ class Playback:
     def _made(self, ended: ResponseEnded, now: Instant) -> None:
         started = self._until.pop(ended.response_id, None)
         if ended.audible and ended.outcome in (Outcome.COMPLETED, Outcome.INCOMPLETE):
-            until = self.until(now) + _length_s(ended) + MARGIN_S
-            if started is not None and not ended.usage.audio_out:
+            until = self.until(now) + (ended.audio_s or UNKNOWN_LENGTH_S) + MARGIN_S
+            if started is not None and not ended.audio_s:
                 # Its length is unknown, but an API that reports when playing begins reports the end as well.
                 until = max(until, started)
             self._until[ended.response_id] = until
@@ -81,8 +79,3 @@ class Playback:
         self._heard.add(response_id)
         self._until.pop(response_id, None)
         self._until = self._until or {}  # An emptied one keeps its table.
-
-
-def _length_s(ended: ResponseEnded) -> float:
-    tokens = ended.usage.audio_out
-    return tokens / AUDIO_TOKENS_PER_S if tokens else UNKNOWN_LENGTH_S

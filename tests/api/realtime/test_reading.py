@@ -96,6 +96,7 @@ SPOKEN_ITEM = {
                     text_in=100, text_cached=40, audio_in=50, audio_cached=20, text_out=7, audio_out=30
                 ),
                 audible=True,
+                audio_s=1.5,
             ),
         ),
         (

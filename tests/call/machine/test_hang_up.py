@@ -14,7 +14,6 @@ from runner.model.conversation_event import (
 )
 from runner.model.event import CallGone, HangUpFailed, ReferAnswered, SidebandLost
 from runner.model.tool import TransferBinding, WaitingStep
-from runner.model.usage import Usage
 from tests.call.machine.playing import (
     END_CALL,
     HANG_UP,
@@ -116,14 +115,12 @@ def test_a_second_way_out_is_refused_while_the_first_is_taken() -> None:
 # What the caller is to hear first
 
 
-def hanging_up(*, audio_out: int = 0) -> Play:
+def hanging_up(*, audio_s: float = 0.0) -> Play:
     """A call whose agent says goodbye and hangs up in one response, which is still being heard."""
     play = talking(HANG_UP)
     called = ToolCalled(response_id="r", call_id="c", name="hang_up", arguments="{}")
     play.happens(ResponseStarted(response_id="r"), PlaybackStarted(response_id="r"), called)
-    ended = ResponseEnded(
-        response_id="r", outcome=Outcome.COMPLETED, calls=(called,), usage=Usage(audio_out=audio_out)
-    )
+    ended = ResponseEnded(response_id="r", outcome=Outcome.COMPLETED, calls=(called,), audio_s=audio_s)
     assert play.happens(ended) == []
     return play
 
@@ -135,8 +132,7 @@ def test_a_hang_up_without_a_sentence_waits_until_the_response_was_heard() -> No
 
 
 def test_a_response_that_is_never_said_to_be_heard_holds_up_the_hang_up_for_its_length() -> None:
-    # 800 tokens of audio are 40 seconds.
-    play = hanging_up(audio_out=800)
+    play = hanging_up(audio_s=40)
     assert play.passes(44) == []
     assert play.passes(1) == [HangUp()]
 
@@ -191,14 +187,12 @@ def test_a_goodbye_waits_for_what_stands_before_it() -> None:
     play = talking(END_CALL)
     called = ToolCalled(response_id="r", call_id="c", name="end_call", arguments="{}")
     play.happens(ResponseStarted(response_id="r"), PlaybackStarted(response_id="r"), called)
-    ended = ResponseEnded(
-        response_id="r", outcome=Outcome.COMPLETED, calls=(called,), usage=Usage(audio_out=1400)
-    )
+    ended = ResponseEnded(response_id="r", outcome=Outcome.COMPLETED, calls=(called,), audio_s=70)
     (goodbye,) = play.happens(ended)
     wish = expect(Speak, goodbye).wish
     play.happens(
         ResponseStarted(response_id="g", wish=wish),
-        ResponseEnded(response_id="g", wish=wish, outcome=Outcome.COMPLETED, usage=Usage(audio_out=20)),
+        ResponseEnded(response_id="g", wish=wish, outcome=Outcome.COMPLETED, audio_s=1),
     )
     # Seventy seconds of speech come first, though they were made in no time.
     assert play.passes(60) == []

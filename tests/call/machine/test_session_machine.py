@@ -111,6 +111,7 @@ def stops(play: Watched, a: int, b: int) -> None:
             outcome=outcome,
             calls=_calls(play, response_id, a, b),
             usage=Usage(audio_out=1000 * b),
+            audio_s=50.0 * b,
             audible=b % 2 == 0,
         )
     )

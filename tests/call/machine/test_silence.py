@@ -24,7 +24,6 @@ from runner.model.conversation_event import (
 )
 from runner.model.event import CallEvent, SidebandLost, SidebandOpened
 from runner.model.tool import McpServer
-from runner.model.usage import Usage
 from tests.call.machine.playing import TO_SPANISH, Play, an_agent, expect, http_tool, speaks, talking, words
 
 ASK = Silence(after_s=20, say=words("Are you still there?"), times=2)
@@ -272,12 +271,12 @@ def test_a_caller_whose_end_of_speech_is_lost_does_not_end_the_ladder() -> None:
 def test_what_is_still_being_heard_is_no_silence() -> None:
     play = talking(limits=Limits(silence=Silence(after_s=3, say=words("Hello?"), times=1)))
     play.happens(ResponseStarted(response_id="r"), PlaybackStarted(response_id="r"))
-    play.happens(ResponseEnded(response_id="r", outcome=Outcome.COMPLETED, usage=Usage(audio_out=1400)))
+    play.happens(ResponseEnded(response_id="r", outcome=Outcome.COMPLETED, audio_s=70))
     assert play.passes(70) == []
     play.happens(PlaybackEnded(response_id="r"))
     assert play.passes(3) == [Speak(wish="wish_1", say="Hello?")]
     play.happens(ResponseStarted(response_id="r2"), PlaybackStarted(response_id="r2"))
-    play.happens(ResponseEnded(response_id="r2", outcome=Outcome.COMPLETED, usage=Usage(audio_out=1400)))
+    play.happens(ResponseEnded(response_id="r2", outcome=Outcome.COMPLETED, audio_s=70))
     assert play.passes(74) == []
     assert "The call has to end now." in (expect(Speak, play.passes(3)[0]).tell or ""), "its end is not told"
 

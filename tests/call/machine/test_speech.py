@@ -20,7 +20,6 @@ from runner.model.conversation_event import (
     ResponseStarted,
 )
 from runner.model.event import CallEvent, SidebandLost, SidebandOpened, TimerFired
-from runner.model.usage import Usage
 
 NOW = 1000.0
 
@@ -252,7 +251,7 @@ def test_a_sentence_whose_playback_never_ends_is_taken_for_heard_after_its_lengt
     queue.speech.queue.say("Hello.", key="k")
     queue.flush()
     # Twenty tokens of audio are a second of speech.
-    queue.happens(started(), replace(ended(), usage=Usage(audio_out=200)))
+    queue.happens(started(), replace(ended(), audio_s=10))
     assert queue.timers[Timer(TimerKind.HEARD, "r1")] == 15.0
     queue.happens(TimerFired(timer=Timer(TimerKind.HEARD, "r1")))
     assert queue.ended == [("k", SentenceEnd.HEARD)]
@@ -281,7 +280,7 @@ def test_what_becomes_of_a_sentence_is_told_once(
     assert queue.ended == [("k", result)]
 
 
-SPOKEN = replace(ended(), usage=Usage(audio_out=200))
+SPOKEN = replace(ended(), audio_s=10)
 PLAYS = PlaybackStarted(response_id="r1")
 HEARD = PlaybackEnded(response_id="r1")
 CUT = ended(outcome=Outcome.CANCELLED)
