@@ -6,7 +6,7 @@ and nothing besides.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import assert_never
@@ -15,6 +15,7 @@ from runner.call.addresses.address import read_address
 from runner.call.examples.boundaries import boundaries
 from runner.call.examples.matching_values import compiled, header_value
 from runner.call.routes.matcher import Subject
+from runner.config.reading.yaml_slips import CONTROL
 from runner.model.call import Role, Transport
 from runner.model.record import Attempt, CallRecord, Deed, ToolUse, Turn
 from runner.model.route import Route
@@ -53,13 +54,13 @@ def scenario_of(record: CallRecord, route: Route | None = None) -> str:
     record = replace(record, headers={**record.headers, **stand_ins})
     lines = [
         *(_about_masked(name, stand_ins.get(name)) for name in masked),
-        f"- name: {flow(f'call {record.id}')}",
+        f"- name: {_flow(f'call {record.id}')}",
         f"  at: {datetime.fromtimestamp(record.created_at, UTC).isoformat(timespec='seconds')}",
-        f"  call: {flow(_parties(record))}",
+        f"  call: {_flow(_parties(record))}",
         *_busy(record),
         # What it answered is not in the record, so it answers nothing.
         *(["  replies: {lookup: timeout}"] if record.lookup_s is not None else []),
-        f"  expect: {flow({'agent': record.agent})}",
+        f"  expect: {_flow({'agent': record.agent})}",
         *(["  steps:"] if steps else []),
         *(line for step in steps for line in _written(step)),
     ]
@@ -104,13 +105,30 @@ def _busy(record: CallRecord) -> Iterator[str]:
     for key, limit in (("live_calls", "concurrent_calls"), ("calls_today", "calls_per_day")):
         full = {agent: reached[limit] for agent, reached in record.busy.items() if limit in reached}
         if full:
-            yield f"  {key}: {flow(full)}"
+            yield f"  {key}: {_flow(full)}"
 
 
 def _written(step: dict[str, Json]) -> Iterator[str]:
     """The lines of one step."""
     for number, (key, value) in enumerate(step.items()):
-        yield f"    {'  ' if number else '- '}{key}: {flow(value)}"
+        yield f"    {'  ' if number else '- '}{key}: {_flow(value)}"
+
+
+def _flow(value: Json) -> str:
+    """A value in one line, without the control characters that no configuration file may have."""
+    return flow(_printable(value))
+
+
+def _printable(value: Json) -> Json:
+    match value:
+        case str():
+            return CONTROL.sub("\ufffd", value)
+        case list() | tuple():
+            return [_printable(entry) for entry in value]
+        case Mapping():
+            return {_printable(key): _printable(entry) for key, entry in value.items()}
+        case _:
+            return value
 
 
 def _escaped(match: re.Match[str]) -> str:
@@ -139,7 +157,7 @@ class _Steps:
                 case Turn(role=Role.CALLER.value, text=text):
                     caller_has_spoken = True
                     steps.append({"caller": text or NOT_TRANSCRIBED})
-                case Turn(text=str() as text) if caller_has_spoken and text not in self._sentences:
+                case Turn(text=str() as text) if text and caller_has_spoken and text not in self._sentences:
                     if is_led:
                         # The lease has run out, or the agent would have said nothing.
                         steps.append({"silence": f"{lease_s:g}s"})

@@ -8,8 +8,11 @@ import pytest
 
 from runner.api.realtime import api as realtime
 from runner.call.machine.world import World
+from runner.config.checking.schema import check
 from runner.config.load import load
 from runner.config.loaded import Loaded
+from runner.config.problem import Problems
+from runner.config.reading.yaml_text import read
 from runner.model.record import Attempt, CallRecord, Deed, ToolUse, Turn
 from runner.model.scenario import Scenario
 from runner.scenario.from_record import scenario_of
@@ -31,7 +34,7 @@ RECORD = CallRecord(
     ended="caller_hung_up",
     turns=(
         Turn(role="agent", text="Hello.", at=1764000002.0),
-        Turn(role="caller", text="Friday\x85?", at=1764000004.0),
+        Turn(role="caller", text="Friday\x85\x00\x1b[2J\u2028?", at=1764000004.0),
         Turn(role="agent", text="One moment.", at=1764000005.5),
         Turn(role="agent", text="At nine.", at=1764000009.0),
         Turn(role="caller", text=None, at=1764000010.0),
@@ -69,7 +72,7 @@ def test_a_scenario_tells_what_was_said_called_answered_and_done_and_how_it_ende
         '  call: {from: "+15185550123", to: "+18005550142"}',
         "  expect: {agent: front-desk}",
         "  steps:",
-        '    - caller: "Friday\\u0085?"',
+        '    - caller: "Friday\ufffd\ufffd\ufffd[2J\ufffd?"',
         "    - person: {say: One moment., when: pause}",
         '    - model_calls: {find_slots: {day: "2026-11-27"}}',
         '      replies: {find_slots: {json: [{start: "09:00"}]}}',
@@ -79,6 +82,19 @@ def test_a_scenario_tells_what_was_said_called_answered_and_done_and_how_it_ende
         "    - caller_hangs_up: true",
         "      expect: {ended: caller_hung_up}",
     ]
+
+
+def test_what_nobody_can_write_in_a_file_costs_no_scenario() -> None:
+    """The caller's words, the model's arguments and the endpoint's reply may hold anything."""
+    odd = "".join(map(chr, range(0xA0))) + "\u2028\u202e\ufeff\ufffe"
+    tool = replace(RECORD.tools[0], arguments={"day": odd, odd: [odd]}, reply={odd: odd})
+    turns = (Turn(role="caller", text=odd, at=1764000004.0), Turn(role="agent", text="", at=1764000005.5))
+    text = scenario_of(replace(RECORD, turns=turns, tools=(tool,)))
+    problems = Problems()
+    node = read("a.test.yaml", text.encode(), problems)
+    assert node is not None
+    check(node, "test", problems)
+    assert [str(problem) for problem in problems.sorted()] == []
 
 
 def test_attempts_are_answered_one_after_the_other() -> None:
