@@ -13,6 +13,7 @@ from runner.cli.difference_words import (
     verdict_words,
 )
 from runner.cli.summary import asks
+from runner.cli.terminal import printable
 from runner.difference.tree import Change
 
 
@@ -74,6 +75,8 @@ def _fenced(changes: Iterable[Change]) -> Iterator[str]:
         lines.append(f"@@ {path_words(change)} @@")
         # A mark stands for the omitted lines of a long text.
         lines += (text if mark is Mark.PLACE else f"{mark.value} {text}" for mark, text in lines_of(change))
+    # A character that turns the direction of writing would show a reviewer another change.
+    lines = list(map(printable, lines))
     longest = max((len(ticks) for line in lines for ticks in re.findall("`{3,}", line)), default=2)
     fence = "`" * (longest + 1)
     yield f"{fence}diff"
@@ -83,7 +86,7 @@ def _fenced(changes: Iterable[Change]) -> Iterator[str]:
 
 def _code(text: str) -> str:
     """The text as code, on one line, also within a table."""
-    shown = " ".join(text.split()).replace("|", "\\|")
+    shown = printable(" ".join(text.split())).replace("|", "\\|")
     longest = max(map(len, re.findall("`+", shown)), default=0)
     ticks = "`" * (longest + 1)
     space = " " if longest else ""

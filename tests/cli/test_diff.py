@@ -269,6 +269,22 @@ def test_many_calls_that_go_the_same_way_are_counted(
     assert capsys.readouterr().out.splitlines()[-1] == "| and 2 more | **`sales`** | **`desk`** |"
 
 
+def test_nothing_in_a_comment_turns_the_direction_of_writing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A reviewer would read another change than the one that is made."""
+    greeting = 'greeting: "Call \\u202e0555 008\\u2066."'
+    desk = "\n".join(greeting if line.startswith("greeting:") else line for line in DESK.split("\n"))
+    write(
+        folder / "new",
+        {"desk.yaml": desk.replace('"+18005551212"', '{user: "\\u202eksed"}'), "s.yaml": SALES},
+    )
+    assert main(["diff", "old", "new", "--format", "markdown"]) == 1
+    out = capsys.readouterr().out
+    assert "+ Call \\u202e0555 008\\u2066." in out
+    assert "\u202e" not in out
+
+
 def test_a_route_that_no_call_shows_is_told_with_its_place(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
