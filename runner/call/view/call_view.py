@@ -1,12 +1,12 @@
 """One live call as the admin API shows it: as a row, whole, and as changes since the last look."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Iterator
+from typing import TypeAlias
 
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.session import Session
-from runner.call.view.live_mask import LiveMask
+from runner.call.view.live_mask import LiveMask, MaskedParts
 from runner.call.view.parts import PHASES, agent_of, floor_of, limits_of, tool_of, turn_of
 from runner.model.conversation_event import TranscriptGrew
 from runner.model.record import CallRecord, Deed, ToolUse
@@ -14,8 +14,6 @@ from runner.model.values import Instant, Json, JsonObject
 
 Change: TypeAlias = tuple[str, JsonObject]
 """The name of an event in the admin API's streams, and its data."""
-
-Shown = TypeVar("Shown")
 
 MOST_SHOWN = 500
 """Turns and tool calls of one call, the last of each: all of them are compared whenever something changes."""
@@ -32,7 +30,7 @@ class CallView:
         self._mask_key: tuple[Json, ...] = ()
         self._shown: dict[str, dict[str, JsonObject]] = {}
         """What was shown last: for each kind of event, by its key."""
-        self._masked = _Masked()
+        self._masked = MaskedParts(4 * MOST_SHOWN)
         self._spans: dict[tuple[str, Instant], JsonObject] = {}
 
     def row(self, now: Instant) -> dict[str, Json]:
@@ -288,24 +286,3 @@ class CallView:
             redactor.learn(builder.tools.values())
             self._mask, self._mask_key = LiveMask(redactor), key
         return self._mask
-
-
-class _Masked:
-    """What was masked, each with what it was made of: to mask a long reply takes up to 70 ms."""
-
-    __slots__ = ("_known",)
-
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[tuple[Any, ...], Any]] = {}
-
-    def of(self, key: str, made_of: tuple[Any, ...], make: Callable[[], Shown]) -> Shown:
-        """What `key` names, made anew when it is made of something else."""
-        known = self._known.get(key)
-        if known is not None and known[0] == made_of:
-            shown: Shown = known[1]
-            return shown
-        shown = make()
-        self._known[key] = made_of, shown
-        if len(self._known) > 4 * MOST_SHOWN:
-            del self._known[next(iter(self._known))]
-        return shown

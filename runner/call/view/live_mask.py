@@ -2,7 +2,8 @@
 complete yet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from runner.call.records.digit_runs import digit_runs
 from runner.call.records.redaction import Redactor
@@ -12,6 +13,7 @@ from runner.model.values import Json, JsonObject
 HIDDEN = "•••"
 """Stands for digits that may turn out to be sensitive."""
 FEWEST_DIGITS = 3
+Part = TypeVar("Part")
 
 
 class LiveMask:
@@ -78,3 +80,26 @@ class LiveMask:
         if isinstance(value, int | float):
             return HIDDEN if sum(map(str.isdecimal, str(value))) >= FEWEST_DIGITS else value
         return value
+
+
+class MaskedParts:
+    """The masked parts of one call, each with what it was made of: to mask a long reply takes up to 70 ms."""
+
+    __slots__ = ("_known", "_most")
+
+    def __init__(self, most: int) -> None:
+        """`most` parts are kept, the last ones."""
+        self._most = most
+        self._known: dict[str, tuple[tuple[Any, ...], Any]] = {}
+
+    def of(self, key: str, made_of: tuple[Any, ...], make: Callable[[], Part]) -> Part:
+        """The part of this key, made anew when it is made of something else."""
+        known = self._known.get(key)
+        if known is not None and known[0] == made_of:
+            part: Part = known[1]
+            return part
+        part = make()
+        self._known[key] = made_of, part
+        if len(self._known) > self._most:
+            del self._known[next(iter(self._known))]
+        return part
