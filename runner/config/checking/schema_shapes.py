@@ -27,6 +27,8 @@ _VARIABLE = re.compile(
     r"\$\{?(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\}?|(?P<bare>[A-Z]{3,12}|[A-Z]+(?:_[A-Z0-9]+)+)"
 )
 """The name of an environment variable. Without a dollar it is short, or has underscores, as no key has."""
+_PAIR = re.compile(r"([A-Za-z][\w-]*): (\S.*)")
+"""A name and its value in one text, as headers are written on paper."""
 _NEEDS_QUOTES = re.compile(r"""^$|^[-?:,\[\]{}#&*!|>'"%@`\s+]|[,\[\]{}]|: |:$| #|\s$|\n""")
 
 
@@ -34,6 +36,10 @@ def reshaped(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat) -> st
     """`write {attempts: 3}`: the value in the schema's shape; empty where no shape of it would fit."""
     if schema.get("x-secret"):
         return _from_variable(node, schema, flat)
+    if isinstance(node.value, Mapping) and schema.get("type") == "array":
+        first = next(iter(node.value), "")
+        if first.startswith("-"):
+            return f'write "- {first.lstrip("-")}: …", with a space behind the dash'
     if not _is_shown(node):
         is_list = schema.get("type") == "array" and "errorMessage" not in schema
         is_entry = (
@@ -101,6 +107,10 @@ def _meant(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat, depth: 
 def _in_mapping(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat, depth: int) -> Iterator[str]:
     others = schema.get("additionalProperties")
     if "properties" not in schema and isinstance(others, Mapping):
+        if (pair := _PAIR.fullmatch(node.text)) is not None and accepts(
+            node.holding({pair[1]: node.holding(pair[2])}), schema
+        ):
+            yield f"{{{pair[1]}: {_scalar(pair[2])}}}"
         inner = _value(node, flat(others), accepts, flat, depth - 1)
         if inner is not None:
             yield f"{{{_name(schema)}: {inner}}}"

@@ -12,6 +12,8 @@ _NEAR_LINES = 3
 _KEY = re.compile(r'\s*("[^"]*"|[\w-]*)\s*')
 """What may stand before the place where a key turns out to be one."""
 
+_GLUED_DASH = re.compile(r" *-([A-Za-z_]\w*):(?: |$)")
+"""An entry of a list whose dash belongs to its first key."""
 _GLUED = re.compile(r"\s*(?:- )?([A-Za-z_]\w*):(?!//)\S")
 """A key and its value without the space between them. The value may be a secret."""
 
@@ -208,6 +210,9 @@ class _Trouble:
             if (glued := _GLUED.match(above)) is not None:
                 message = f'a space is missing after ":"; write "{glued.group(1)}: …"'
                 return SyntaxMistake(message, self.mark.line, glued.end(1) + 1)
+            if (dash := _GLUED_DASH.match(above)) is not None:
+                message = f'a space is missing after "-"; write "- {dash.group(1)}: …"'
+                return SyntaxMistake(message, self.mark.line, dash.start(1))
             if ": " in self.text[: self.mark.column]:
                 return self._here('a second ":" in this line; put the value in quotes')
             return self._here(
@@ -235,6 +240,10 @@ class _Trouble:
             return self._inside_mapping()
         if "block" not in self.context:
             return None
+        if (dash := _GLUED_DASH.match(self.text)) is not None:
+            return self._here(
+                f'a space is missing after "-"; write "- {dash.group(1)}: …"', dash.start(1) - 1
+            )
         return self._here(
             f'this is not an entry ("- ") of the list that begins on line {self.begin.line + 1}; '
             "check the indentation"
