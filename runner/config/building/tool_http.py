@@ -1,5 +1,6 @@
 """Builds a tool's `http` from its checked document. Sends nothing."""
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
@@ -34,6 +35,8 @@ _CREDENTIALS = frozenset(
 """Headers that hold a secret and nothing else."""
 _DEFAULT_RETRY_ON: frozenset[int | str] = frozenset({"timeout", "connection", 502, 503, 504})
 _WITH_BODY = ("POST", "PUT", "PATCH")
+_JSON = re.compile(r"\{(?![{%]).*\}|\[.*\]", re.DOTALL)
+"""A text that is probably JSON itself; one that begins with an expression is not."""
 _SIGNED = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
 
 
@@ -148,7 +151,7 @@ class _Builder:
     def _warn_of_text(self, content: Node) -> None:
         """JSON in quotes would be sent as one text, with every quote of it escaped."""
         text = content.value.strip() if isinstance(content.value, str) else ""
-        if text.startswith(("{", "[")) and not text.startswith(("{{", "{%")):
+        if _JSON.fullmatch(text):
             right = 'write it as YAML, such as {id: "{{ args.id }}"}'
             message = f'"json" is text, which is sent as one JSON string; {right}'
             self._problems.warning(content.place, "body", message)
