@@ -42,7 +42,10 @@ class ApiConnector(aiohttp.TCPConnector):
                 idle.pop()
                 if not idle:
                     del self._conns[key]
-                return cast(asyncio.Transport, protocol.transport)
+                transport = cast(asyncio.Transport, protocol.transport)
+                # Its parts refer to each other, and thousands would wait for the garbage collector.
+                vars(protocol).clear()
+                return transport
         return None
 
     async def _create_connection(

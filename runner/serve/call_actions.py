@@ -22,6 +22,7 @@ from runner.model.action import (
 from runner.model.event import AnswerReplied, TimerFired
 from runner.model.values import Instant
 from runner.serve import call_log
+from runner.serve.alarms import Alarms
 from runner.serve.call_context import CallContext
 from runner.serve.call_orders import CallOrders
 from runner.serve.call_slot import CallSlot
@@ -45,6 +46,7 @@ class SharedByCalls:
     metrics: Metrics
     timeouts: Timeouts
     clock: Callable[[], Instant] = time.time
+    alarms: Alarms = field(default_factory=Alarms)
     endings: LoopPace = field(default_factory=lambda: LoopPace(MOST_ENDINGS))
     """Many calls may end, or be another runner's, at the same moment."""
 
@@ -71,7 +73,7 @@ class CallActions:
         self._slot = CallSlot(
             counts=shared.counts, hold=context.hold, metrics=shared.metrics, created_at=created_at
         )
-        self._timers = CallTimers(self._timer_fired, context.clock, call_id=context.call_id)
+        self._timers = CallTimers(self._timer_fired, context.clock, shared.alarms, call_id=context.call_id)
 
     def carry_out(self, actions: Sequence[Action], machine: CallMachine) -> None:
         """Carry out the actions, in this order. What takes time becomes a task of the call."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.world import World
+from runner.model.agent import Agent
 from runner.model.call import Ringing
 from runner.model.conversation_event import TranscriptGrew
 from runner.model.event import CallEvent, EndRequested, SidebandOpened, TakenOver
@@ -27,6 +28,7 @@ class CallDriver:
 
     __slots__ = (
         "_actions",
+        "_agent",
         "_end_at_once",
         "_events",
         "_follower",
@@ -63,6 +65,8 @@ class CallDriver:
         self.opened_or_over = Latch()
         self.bug: Exception | None = None
         """The bug of ours that has ended the call."""
+        self._agent: Agent | None = None
+        """The agent that has served the call so far."""
         self._follower: Follower | None = None
         self.ringing = ringing
         self._world = world
@@ -169,6 +173,7 @@ class CallDriver:
     def _take_over(self, machine: CallMachine) -> None:
         """Continue where the previous process has left the call."""
         call_log.taken_over(machine)
+        self._agent = machine.agent
         self._note_words()
         self._watch.begins(machine, self.context.clock())
         if machine.reception.result is not None:
@@ -185,7 +190,9 @@ class CallDriver:
                 self.opened_or_over.set()
             actions = machine.handle(event, now)
             if actions:
-                self._note_words()  # Another agent may serve the call now.
+                if machine.agent is not self._agent:
+                    self._agent = machine.agent
+                    self._note_words()
                 self._actions.carry_out(actions, machine)
             self._watch.handled(event, actions, now)
             if self.ring_outcome.result is None:

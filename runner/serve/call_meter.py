@@ -84,7 +84,8 @@ class CallMeter:
         for action in actions:
             if isinstance(action, Log):
                 self._count_log_entry(action)
-        self._count_tools()
+        if actions:
+            self._count_tools()
 
     def ends(self, record: CallRecord | None, now: Instant) -> None:
         self._count_tools()

@@ -2,30 +2,44 @@
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context, copy_context
 
 from runner.model.action import Timer, TimerKind
 from runner.model.values import Instant
+from runner.serve.alarms import EARLY_S, Alarms
 from runner.serve.jitter import staggered
 
 RETRIES = frozenset({TimerKind.HANG_UP_AGAIN, TimerKind.LOOKUP_RETRY, TimerKind.MODEL_RETRY, TimerKind.RETRY})
 """Timers after which something that failed is tried again. Many calls usually fail together, as at the rate
 limit of the API's account, and would come back together.
 """
-EARLY_S = 0.001
-"""The event loop counts in milliseconds, and may wake us one too early."""
 
 
 class CallTimers:
     """Sets and clears timers; each fires once. Those of retries fire up to a half of their wait late.
 
-    Every turn of a conversation sets and clears a dozen, and hardly one ever fires: they share one alarm of
-    the event loop, which is only ever moved to an earlier moment. When it goes off it may be for nothing.
+    Every turn of a conversation sets and clears a dozen, and hardly one ever fires: they share one alarm,
+    which is only ever moved to an earlier moment. When it goes off it may be for nothing.
     """
 
-    __slots__ = ("_alarm", "_alarm_at", "_call_id", "_clock", "_due", "_fired", "_loop", "_retries")
+    __slots__ = (
+        "_alarms",
+        "_call_id",
+        "_clock",
+        "_context",
+        "_due",
+        "_fired",
+        "_loop",
+        "_retries",
+        "wakes_at",
+    )
 
-    def __init__(self, fired: Callable[[Timer], None], clock: Callable[[], Instant], *, call_id: str) -> None:
-        """`fired` is called with each timer that fires. Needs a running event loop."""
+    def __init__(
+        self, fired: Callable[[Timer], None], clock: Callable[[], Instant], alarms: Alarms, *, call_id: str
+    ) -> None:
+        """`fired` is called with each timer that fires, in the context in which the first one was set;
+        `alarms` are shared by all calls. Needs a running event loop.
+        """
         # Looked up once: Python 3.11 makes a system call for it.
         self._loop = asyncio.get_running_loop()
         self._fired = fired
@@ -34,8 +48,10 @@ class CallTimers:
         self._clock = clock
         self._due: dict[Timer, float] = {}
         """By the event loop's clock, which nobody sets."""
-        self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at = 0.0
+        self._context: Context | None = None
+        self._alarms = alarms
+        self.wakes_at: float | None = None
+        """When the alarm goes off."""
 
     def set(self, timer: Timer, at: Instant) -> None:
         """Have the timer fire at this instant, or at once when that is past. Replaces an earlier setting."""
@@ -45,8 +61,11 @@ class CallTimers:
             wait_s = staggered(wait_s, self._call_id, self._retries)
         due = self._loop.time() + wait_s
         self._due[timer] = due
-        if self._alarm is None or due < self._alarm_at:
-            self._wake_by(due)
+        if self._context is None:
+            # What is logged when a timer fires names its call.
+            self._context = copy_context()
+        if self.wakes_at is None or due < self.wakes_at:
+            self._alarms.set(self, due)
 
     def clear(self, timer: Timer) -> None:
         """Cancel the timer."""
@@ -55,22 +74,18 @@ class CallTimers:
     def cancel(self) -> None:
         """Cancel all timers."""
         self._due.clear()
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+        self._alarms.cancel(self)
 
     def let_go(self) -> None:
         """The call is over: break the cycle with it."""
         del self._fired
 
-    def _wake_by(self, at: float) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm = self._loop.call_at(at, self._wake)
-        self._alarm_at = at
+    def wake(self) -> None:
+        """The alarm goes off."""
+        if self._context is not None:
+            self._context.run(self._fire_late)
 
-    def _wake(self) -> None:
-        self._alarm = None
+    def _fire_late(self) -> None:
         now = self._loop.time() + EARLY_S
         late = [timer for timer, due in self._due.items() if due <= now]
         for timer in sorted(late, key=self._due.__getitem__):
@@ -79,4 +94,6 @@ class CallTimers:
                 del self._due[timer]
                 self._fired(timer)
         if self._due:
-            self._wake_by(min(self._due.values()))
+            due = min(self._due.values())
+            if self.wakes_at is None or due < self.wakes_at:
+                self._alarms.set(self, due)

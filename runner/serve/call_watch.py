@@ -54,15 +54,12 @@ class Follower(Protocol):
 class ServedAgents:
     """The agents that have served a call, as a watch has seen them."""
 
-    __slots__ = ("_agents",)
+    __slots__ = ("_agents", "current")
 
     def __init__(self) -> None:
         self._agents: tuple[Agent, ...] = ()
-
-    @property
-    def current(self) -> Agent | None:
+        self.current: Agent | None = None
         """The agent that serves the call now; None before the call is answered."""
-        return self._agents[-1] if self._agents else None
 
     def note(self, machine: CallMachine) -> bool:
         """Check which agent serves the call; returns whether it has changed."""
@@ -70,6 +67,7 @@ class ServedAgents:
         if agent is None or agent is self.current:
             return False
         self._agents = (*self._agents, agent)
+        self.current = agent
         return True
 
     def that_declares(self, tool: str) -> Agent | None:

@@ -5,6 +5,7 @@ import time
 from asyncio import sslproto
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 
 RECORD_BYTES = 16 * 1024
 """The largest TLS record (RFC 8446, 5.1): a connection never decrypts more than that at once."""
@@ -25,6 +26,10 @@ def client_context(clock: Callable[[], float] = time.monotonic) -> ssl.SSLContex
 
     class Resuming(ssl.SSLObject):
         """Offers the session of an earlier connection."""
+
+        # uvloop calls these for each record: what they do for `_sslobj` is nothing but another call.
+        read = property(attrgetter("_sslobj.read"))
+        pending = property(attrgetter("_sslobj.pending"))
 
         _has_begun = False
         _has_offered = False

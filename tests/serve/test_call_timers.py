@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from runner.model.action import Timer, TimerKind
+from runner.serve.alarms import MOST_STALE, Alarms
 from runner.serve.call_timers import CallTimers
 
 A, B, C, D = (Timer(TimerKind.WAITING, key) for key in "abcd")
@@ -20,7 +21,7 @@ class Fired:
         self.timers: list[Timer] = []
         self.then: dict[Timer, Callable[[], None]] = {}
         self._more = asyncio.Event()
-        self.by = CallTimers(self._add, time.time, call_id="rtc_1")
+        self.by = CallTimers(self._add, time.time, Alarms(), call_id="rtc_1")
 
     def _add(self, timer: Timer) -> None:
         self.timers.append(timer)
@@ -103,7 +104,7 @@ def test_calls_that_failed_together_do_not_retry_together(
     loop = StillLoop()
     monkeypatch.setattr(asyncio, "get_running_loop", lambda: loop)
     for n in range(20):
-        timers = CallTimers(lambda timer: None, lambda: 1000.0, call_id=f"rtc_{n}")
+        timers = CallTimers(lambda timer: None, lambda: 1000.0, Alarms(), call_id=f"rtc_{n}")
         timers.set(Timer(kind), 1002.0)
         timers.set(Timer(kind, "more"), 990.0)
     waits, past = loop.alarms[::2], loop.alarms[1::2]
@@ -114,3 +115,45 @@ def test_calls_that_failed_together_do_not_retry_together(
         assert all(2.0 <= wait <= 3.0 for wait in waits)
     else:
         assert waits == [2.0] * 20
+
+
+class Sleeper:
+    """Is woken, and may fail."""
+
+    def __init__(self, woken: list["Sleeper"]) -> None:
+        self.wakes_at: float | None = None
+        self._woken = woken
+
+    def wake(self) -> None:
+        self._woken.append(self)
+        if len(self._woken) == 1:
+            raise ValueError("a bug of ours")
+
+
+async def test_calls_share_alarms_and_one_that_fails_costs_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    alarms, loop = Alarms(), asyncio.get_running_loop()
+    woken: list[Sleeper] = []
+    first, later, moved, cancelled, last = sleepers = [Sleeper(woken) for _ in range(5)]
+    for sleeper, after_s in zip(sleepers, (0.0, 0.01, HOUR_S, 0.0, 0.03), strict=True):
+        alarms.set(sleeper, loop.time() + after_s)
+    alarms.set(moved, loop.time() + 0.02)
+    alarms.cancel(cancelled)
+    async with asyncio.timeout(30):
+        while last not in woken:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+    assert woken == [first, later, moved, last]
+    assert [sleeper.wakes_at for sleeper in sleepers] == [None] * 5
+    assert "a bug of ours" in caplog.text
+
+
+async def test_alarms_keep_nothing_of_calls_that_are_over() -> None:
+    alarms, loop = Alarms(), asyncio.get_running_loop()
+    stays = Sleeper([])
+    alarms.set(stays, loop.time() + HOUR_S)
+    for _ in range(10 * MOST_STALE):
+        over = Sleeper([])
+        alarms.set(over, loop.time() + HOUR_S)
+        alarms.set(over, loop.time() + HOUR_S / 2)
+        alarms.cancel(over)
+    assert len(alarms._waiting) <= 2 * MOST_STALE
+    alarms.cancel(stays)

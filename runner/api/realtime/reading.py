@@ -87,9 +87,13 @@ class Reader(Memory):
         if kind_at_head in (_UNUSED_AT_HEAD if follow_words else _UNREAD_AT_HEAD):
             return ()
         try:
-            received = _parsed(frame)
+            # Nearly always: what is so short has not too many values, and is valid UTF-8.
+            received = orjson.loads(frame) if len(frame) <= MAX_VALUES else _parsed(frame)
         except ValueError:
-            return _MALFORMED
+            try:
+                received = _parsed(frame)
+            except ValueError:
+                return _MALFORMED
         if not isinstance(received, dict) or not isinstance(received.get("type"), str):
             return _MALFORMED
         kind = received["type"]

@@ -150,4 +150,8 @@ def _metadata(response: JsonObject) -> JsonObject:
 
 
 def _mappings(value: Json) -> list[JsonObject]:
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    if not isinstance(value, list):
+        return []
+    if len(value) == 1 and isinstance(value[0], dict):
+        return value  # Nearly always.
+    return [entry for entry in value if isinstance(entry, dict)]

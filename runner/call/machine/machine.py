@@ -105,7 +105,7 @@ class CallMachine:
     @property
     def agent(self) -> Agent | None:
         """The agent that serves the call, or is about to answer it."""
-        return self.session.agent if self.session is not None else None
+        return self.session.serving.agent if self.session is not None else None
 
     @property
     def tools_ended(self) -> Sequence[ToolUse]:

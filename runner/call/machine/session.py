@@ -208,7 +208,7 @@ class Session:
     @property
     def follows_words(self) -> bool:
         """Whether any part needs the agent's words as they come."""
-        return bool(self.agent.guardrails)
+        return bool(self.serving.agent.guardrails)
 
     def begin(self, now: Instant, *, is_first: bool) -> list[Action]:
         """The API has answered the call; unless this `is_first`, it has for a process that was lost."""

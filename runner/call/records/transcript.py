@@ -80,7 +80,10 @@ class Transcript:
 
     def _where(self, item_id: str | None) -> int:
         """The index of an item. Searched from the end, where nearly everything happens."""
-        return next(i for i in range(len(self._order) - 1, -1, -1) if self._order[i] == item_id)
+        where = len(self._order) - 1
+        while self._order[where] != item_id:
+            where -= 1
+        return where
 
     def hide(self, item_id: str, shown: str, now: Instant) -> None:
         """Keep this in place of the item's own text, which is private."""

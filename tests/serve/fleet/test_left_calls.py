@@ -77,7 +77,7 @@ async def test_a_call_goes_on_where_its_journal_ends(tmp_path: Path) -> None:
     assert left is not None
     assert left.journal is not None
     assert (left.machine.phase, left.journal.next_seq) == (Phase.WAITING, 3)
-    assert bytes(left.journal.key) == bytes(KEY)
+    assert left.journal.key.raw == KEY.raw
 
 
 @pytest.mark.parametrize("pieces", [(piece(1, LIVED[1:]),), ()], ids=["a gap", "nothing"])
