@@ -44,7 +44,7 @@ class ApiConnector(aiohttp.TCPConnector):
                     del self._conns[key]
                 transport = cast(asyncio.Transport, protocol.transport)
                 # Its parts refer to each other, and thousands would wait for the garbage collector.
-                vars(protocol).clear()
+                protocol._parser = protocol._payload = None
                 return transport
         return None
 

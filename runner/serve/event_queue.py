@@ -30,7 +30,7 @@ class EventQueue:
     handle: Callable[[CallMachine, CallEvent, Instant], None]
     """Called with each event until the call is over."""
     orders: CallOrders
-    _waiting: list[CallEvent] = field(default_factory=list, init=False)
+    _waiting: list[CallEvent] | None = field(default=None, init=False)
     _catching_up: asyncio.Task[None] | None = field(default=None, init=False)
 
     def put(self, machine: CallMachine, event: CallEvent) -> None:
@@ -38,9 +38,11 @@ class EventQueue:
         context = self.context
         is_first = type(event) in _WRITTEN_FIRST and _is_written_first(machine, event)
         if self._waiting or is_first or context.hold.was_paused:
-            self._waiting.append(event)
-            if len(self._waiting) == 1:
-                self._catching_up = context.spawn(self._catch_up(machine))
+            if self._waiting:
+                self._waiting.append(event)
+            else:
+                self._waiting = [event]
+                self._catching_up = context.spawn(self._catch_up(machine, self._waiting))
             return
         now = context.clock()
         if type(event) is not Ignored:
@@ -57,10 +59,10 @@ class EventQueue:
         del self.handle
         self._catching_up = None
 
-    async def _catch_up(self, machine: CallMachine) -> None:
-        while self._waiting and not self.context.over.is_set:
+    async def _catch_up(self, machine: CallMachine, waiting: list[CallEvent]) -> None:
+        while waiting and not self.context.over.is_set:
             await self.context.hold.looked()
-            event, now = self._waiting[0], self.context.clock()
+            event, now = waiting[0], self.context.clock()
             if type(event) is not Ignored:
                 self.context.hold.append(now, event)
             if _is_written_first(machine, event):
@@ -69,8 +71,8 @@ class EventQueue:
                 await self.context.hold.looked()
             if not self.context.over.is_set:
                 self.handle(machine, event, now)
-            del self._waiting[0]
-        self._catching_up = None
+            del waiting[0]
+        self._waiting = self._catching_up = None
 
 
 def _is_written_first(machine: CallMachine, event: CallEvent) -> bool:

@@ -70,7 +70,8 @@ class SidebandSocket(asyncio.Protocol):
         """From the first frame on that is not handled here."""
         self._transport: asyncio.Transport | None = transport
         """Until the connection is lost."""
-        self._closed: asyncio.Future[Close | None] = self._loop.create_future()
+        self._closed: asyncio.Future[Close | None] | None = None
+        """Once somebody waits for the end, or it has come: thousands of sockets are open."""
         self._receive: Receive | None = None
         self._ended: Callable[[], None] | None = None
         self._turns: ReadingTurns | None = None
@@ -90,7 +91,7 @@ class SidebandSocket(asyncio.Protocol):
         `receive` ends the connection, and `closed` raises it.
         """
         self._receive, self._ended = receive, ended
-        if self._closed.done():
+        if self._closed is not None and self._closed.done():
             self._tell_end()
             return
         (self._turns or self._in_turns()).take()
@@ -101,7 +102,7 @@ class SidebandSocket(asyncio.Protocol):
 
     async def closed(self) -> Close | None:
         """Wait for the end; returns how the peer closed the connection, None when it was just lost."""
-        return await asyncio.shield(self._closed)
+        return await asyncio.shield(self._end())
 
     async def close(self) -> None:
         """Close the connection, within `sideband_close_s` whatever the peer does. Safe at any time."""
@@ -111,7 +112,7 @@ class SidebandSocket(asyncio.Protocol):
             self._flush(protocol)
         try:
             async with asyncio.timeout(self._timeouts.sideband_close_s):
-                await asyncio.wait([self._closed])
+                await asyncio.wait([self._end()])
         except TimeoutError:
             self.abort()
 
@@ -147,7 +148,7 @@ class SidebandSocket(asyncio.Protocol):
                         receive(message)
         except Exception as error:
             self._receive = None
-            self._closed.set_exception(error)
+            self._end().set_exception(error)
             self._tell_end()
             self.abort()
 
@@ -173,8 +174,8 @@ class SidebandSocket(asyncio.Protocol):
             if timer is not None:
                 timer.cancel()
         self._transport = self._receive = self._turns = None
-        if not self._closed.done():
-            self._closed.set_result(self._protocol.close_frame if self._protocol is not None else None)
+        if not self._end().done():
+            self._end().set_result(self._protocol.close_frame if self._protocol is not None else None)
             self._tell_end()
 
     # Inside
@@ -218,6 +219,11 @@ class SidebandSocket(asyncio.Protocol):
 
     def _all_taken(self) -> None:
         self._turns = None
+
+    def _end(self) -> asyncio.Future[Close | None]:
+        if self._closed is None:
+            self._closed = self._loop.create_future()
+        return self._closed
 
     def _tell_end(self) -> None:
         ended, self._ended = self._ended, None

@@ -47,7 +47,7 @@ class FrameCutter:
             self._unread += data
             if len(self._unread) < self._wanted:
                 return []
-            data, self._unread = bytes(self._unread), None
+            data, self._unread, self._wanted = bytes(self._unread), None, 0
         pieces: list[Piece] = []
         at, size = 0, len(data)
         while at + 2 <= size:

@@ -11,12 +11,17 @@ from runner.model.action import SwitchAgent
 class RealtimeConversation(Reader):
     """A `Conversation` of the port."""
 
-    __slots__ = ("sideband",)
+    __slots__ = ("_call_id",)
 
     def __init__(self, call_id: str) -> None:
-        # No `model` beside `call_id`: the API refuses it.
-        self.sideband = f"/realtime?call_id={quote(call_id, safe='')}"
         super().__init__()
+        self._call_id = call_id
+
+    @property
+    def sideband(self) -> str:
+        """Where the sideband is attached, relative to the base URL."""
+        # No `model` beside `call_id`: the API refuses it.
+        return f"/realtime?call_id={quote(self._call_id, safe='')}"
 
     def frames(self, action: SidebandAction, *, fence: int = 0) -> tuple[str, ...]:
         """The frames that carry out an action, for a runner that holds the call under this fence."""

@@ -13,7 +13,7 @@ class UnheardSentences:
 
     def __init__(self) -> None:
         self._requests: dict[str, Request] = {}
-        self.ends: list[tuple[str, SentenceEnd]] = []
+        self.ends: tuple[tuple[str, SentenceEnd], ...] = ()
         """How keyed sentences have ended, until they are taken."""
 
     def __contains__(self, response_id: str) -> bool:
@@ -55,9 +55,9 @@ class UnheardSentences:
 
     def report(self, sentences: tuple[Sentence, ...], end: SentenceEnd) -> None:
         """These sentences have ended this way, said or not."""
-        self.ends.extend((sentence.key, end) for sentence in sentences if sentence.key)
+        self.ends += tuple((sentence.key, end) for sentence in sentences if sentence.key)
 
-    def take_ends(self) -> list[tuple[str, SentenceEnd]]:
+    def take_ends(self) -> tuple[tuple[str, SentenceEnd], ...]:
         """How keyed sentences have ended since the last call."""
-        ends, self.ends = self.ends, []
+        ends, self.ends = self.ends, ()
         return ends

@@ -47,8 +47,9 @@ class CallJournal:
         self._writer = writer
         self._key = key or JournalKey()
         self._next_seq = next_seq
-        self._gathered: list[Entry] = []
-        self._pieces: list[SealedEntries] = []
+        # None while there is nothing, as mostly: thousands of journals are open.
+        self._gathered: list[Entry] | None = None
+        self._pieces: list[SealedEntries] | None = None
         self._kept: list[SealedEntries] | None = None
         """What is written again once the claim is confirmed."""
         self.is_closed = False
@@ -67,15 +68,19 @@ class CallJournal:
 
     def put(self, piece: SealedEntries) -> None:
         """Write a piece that nobody else could write."""
-        self._pieces.append(piece)
+        self._pieces = [*(self._pieces or ()), piece]
         self._writer.note(self, at_once=True)
 
     def append(self, at: Instant, event: Lived) -> None:
         """Write the entry soon. Never waits."""
         if self.is_closed:
             return
-        self._gathered.append(Entry(seq=self._next_seq, at=at, event=event))
+        entry = Entry(self._next_seq, at, event)
         self._next_seq += 1
+        if self._gathered is None:
+            self._gathered = [entry]
+        else:
+            self._gathered.append(entry)
         self._writer.note(self, at_once=type(event) in AT_ONCE)
 
     async def written(self) -> None:
@@ -85,16 +90,14 @@ class CallJournal:
     def close(self) -> None:
         """The call is over, or another runner has it: unwritten entries are not needed any more."""
         self.is_closed = True
-        self._gathered.clear()
-        self._pieces.clear()
-        self._kept = None
+        self._gathered = self._pieces = self._kept = None
 
     def take(self) -> list[SealedEntries]:
         """What is to be written since the last call."""
-        pieces, self._pieces = self._pieces, []
-        if self._gathered:
+        pieces, self._pieces = self._pieces or [], None
+        if self._gathered is not None:
             pieces.append(self._piece(self._gathered))
-            self._gathered = []
+            self._gathered = None
         if self._kept is None:
             return pieces
         kept, self._kept = [*self._kept, *pieces], None
