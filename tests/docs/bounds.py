@@ -69,6 +69,7 @@ UNSEEN = {
         "serve.fleet.lease_keeper.LEASE_S",
     ),
     "how much is done in one go of work that is done in any case": (
+        "serve.alarms.MOST_STALE",
         "serve.admin.record_requests.DAY_PAGE",
         "serve.clients.API_LOOKUPS",
         "serve.fleet.journal_writer.MOST_PIECES",
@@ -104,7 +105,7 @@ UNSEEN = {
     ),
     "a fact about the system, the loop, the garbage collector, TLS or the calendar": (
         "serve.admin.records.DAY_S",
-        "serve.call_timers.EARLY_S",
+        "serve.alarms.EARLY_S",
         "serve.descriptors.LARGEST_LIMIT",
         "serve.descriptors.MACOS_LIMIT",
         "serve.event_loop.MIDDLE",
