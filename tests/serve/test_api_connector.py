@@ -1,6 +1,8 @@
 """Sidebands on the connections that have answered their calls, as the clients of a runner open them."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -13,6 +15,7 @@ from runner.model.action import HangUp
 from runner.model.event import CallGone
 from runner.serve import api_connector
 from runner.serve.clients import Clients
+from runner.serve.head_first import HeadFirst
 from runner.serve.timeouts import Timeouts
 from tests.certificates import Authority
 from tests.serve.test_clients import open_clients
@@ -110,6 +113,26 @@ async def test_a_sideband_begins_on_the_connection_that_has_answered_its_call() 
         for _ in range(2):
             await call(clients)
     assert api.asked == [("POST", 0), ("GET", 0), ("POST", 1), ("GET", 1)]
+
+
+async def test_nothing_of_the_requests_on_it_waits_for_the_garbage_collector(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept: list[weakref.ref[object]] = []
+    made = HeadFirst.connection_made
+
+    def seen(connection: HeadFirst, transport: asyncio.BaseTransport) -> None:
+        kept.append(weakref.ref(connection))
+        made(connection, transport)
+
+    monkeypatch.setattr(HeadFirst, "connection_made", seen)
+    gc.disable()
+    try:
+        async with opened(Api()) as clients:
+            await call(clients)
+            assert [one() for one in kept] == [None]
+    finally:
+        gc.enable()
 
 
 async def test_so_does_one_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
