@@ -27,7 +27,8 @@ def client_context(clock: Callable[[], float] = time.monotonic) -> ssl.SSLContex
     class Resuming(ssl.SSLObject):
         """Offers the session of an earlier connection."""
 
-        # uvloop calls these for each record: what they do for `_sslobj` is nothing but another call.
+        # Event loops call these for each record, and always say how much to read: what `ssl` adds is then
+        # nothing but another call.
         read = property(attrgetter("_sslobj.read"))
         pending = property(attrgetter("_sslobj.pending"))
 
