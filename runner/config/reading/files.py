@@ -187,6 +187,11 @@ class Directory:
                 self._problems.error(Place(path.as_posix(), 1, 1), "file", message)
             elif _may_be_folder(path):
                 yield from self._sub_folder(path, above)
+            elif (unsaved := self._unsaved_below(path)) and not os.path.lexists(path):
+                # The editor will make this folder.
+                yield from self._walk(
+                    path, sorted({file.relative_to(path).parts[0] for file in unsaved}), above
+                )
             elif entry.endswith(_YAML):
                 yield from self._file(path)
             elif entry.lower().endswith(_YAML):
@@ -226,8 +231,11 @@ class Directory:
 
     def _names(self, folder: Path) -> list[str]:
         there = {entry.name for entry in folder.iterdir()}
-        new = {name for name in map(PurePosixPath, self._unsaved) if name.parent == PurePosixPath(folder)}
-        return sorted(there | {name.name for name in new})
+        new = {path.relative_to(folder).parts[0] for path in self._unsaved_below(folder)}
+        return sorted(there | new)
+
+    def _unsaved_below(self, folder: Path) -> list[Path]:
+        return [path for path in map(Path, self._unsaved) if path.is_relative_to(folder) and path != folder]
 
     def _read(self, path: Path, place: Place, what: str, missing: Callable[[], str]) -> bytes | None:
         """The content; None after noting a problem. `missing` is the message for a missing file."""

@@ -117,6 +117,20 @@ def test_a_file_outside_of_a_configuration_is_checked_alone(
     assert listed == []
 
 
+@pytest.mark.parametrize("name", ["new/line.yaml", "new/er/line.yaml"])
+def test_a_file_on_stdin_whose_folder_is_not_there_yet_is_checked(
+    folder: Path, capsys: pytest.CaptureFixture[str], typed: Callable[[str], None], name: str
+) -> None:
+    (folder / "desk.yaml").write_text(AGENT)
+    typed(AGENT.replace("desk", "front") + "voise: x\n")
+    assert main(["validate", "--stdin-filename", f"agents/{name}"]) == 1
+    assert capsys.readouterr().out.startswith(
+        f'agents/{name}:5:1: unknown key "voise"; did you mean "voice"?'
+    )
+    typed("Anything.")
+    assert main(["validate", "--stdin-filename", f"agents/_{name}"]) == 0
+
+
 @pytest.mark.parametrize("name", ["linked/new.yaml", "linked/sub/new.yaml", "out.yaml"])
 def test_a_file_on_stdin_that_is_behind_a_link_out_of_the_directory_is_told_to_be_unread(
     folder: Path, capsys: pytest.CaptureFixture[str], typed: Callable[[str], None], name: str
