@@ -208,7 +208,8 @@ async def test_the_log_is_json_unless_text_is_asked_for(desk: Desk) -> None:
             process.tell(signal.SIGTERM)
             code, _, err = await process.ended()
             assert code == 0
-            assert re.match(first, err), err
+            # A busy machine may stall the loop before, which is a line as well.
+            assert re.search(f"^{first}", err, re.MULTILINE), err
 
 
 async def test_lines_below_the_level_asked_for_are_not_written(desk: Desk) -> None:

@@ -81,9 +81,16 @@ class Heard:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(record_saver, "FIRST_RETRY_S", 0.001)
+    monkeypatch.setattr(record_saver, "ATTEMPT_S", PATIENCE_S)
+    monkeypatch.setattr(record_saver, "LAST_ATTEMPT_S", PATIENCE_S)
+    caplog.set_level(logging.INFO, "runner.store")
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts end soon at a store that hangs."""
     monkeypatch.setattr(record_saver, "ATTEMPT_S", 0.05)
     monkeypatch.setattr(record_saver, "LAST_ATTEMPT_S", 0.05)
-    caplog.set_level(logging.INFO, "runner.store")
 
 
 @pytest.fixture
@@ -143,6 +150,7 @@ async def test_a_record_that_could_not_be_saved_is_saved_later_and_wakes_its_job
     assert told(caplog) == [("record was not saved", "rtc_1"), ("record was saved late", "rtc_1")]
 
 
+@pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("trouble", ["fails", "hangs"])
 async def test_one_failure_keeps_nobody_else_waiting(path: Path, trouble: str) -> None:
     shelf = Shelf("locked" if trouble == "fails" else "")
@@ -158,6 +166,7 @@ async def test_one_failure_keeps_nobody_else_waiting(path: Path, trouble: str) -
     assert shelf.ids == names
 
 
+@pytest.mark.usefixtures("_impatient")
 async def test_who_stops_waiting_does_not_stop_the_saving(path: Path) -> None:
     shelf = Shelf()
     shelf.is_stuck = True
@@ -191,10 +200,7 @@ async def test_what_still_waits_at_the_end_is_saved_by_the_next_process(
     ]
 
 
-async def test_who_starts_second_goes_on_once_all_that_was_left_is_saved(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(record_saver, "ATTEMPT_S", PATIENCE_S)
+async def test_who_starts_second_goes_on_once_all_that_was_left_is_saved(path: Path) -> None:
     dead = made(Shelf("no answer"), path)
     await dead.save(call_record("rtc_1"))
     await dead.close()
@@ -220,6 +226,7 @@ async def test_what_waits_is_tried_once_more_at_the_end(path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.usefixtures("_impatient")
 async def test_the_end_waits_for_no_store_that_hangs(path: Path) -> None:
     shelf = Shelf("disk full")
     saver = made(shelf, path)

@@ -2,8 +2,6 @@
 
 import asyncio
 import signal
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import cast
 
@@ -13,7 +11,7 @@ from aiohttp import web
 from runner.standin.script import CallerSays, CallsTool, ScriptedResponse, greets
 from tests.serve.bounds.configuration import COMPUTES, DELIVERS_OFTEN
 from tests.serve.bounds.lowered import FOREVER_S, LOWERED
-from tests.serve.bounds.rows.afterwards import gone
+from tests.serve.bounds.rows.afterwards import gone, make_due
 from tests.serve.bounds.rows.during import calls_fetch, greeted
 from tests.serve.bounds.serving import hang, serving
 from tests.serve.bounds.table import alone_beyond
@@ -146,7 +144,5 @@ async def test_many_jobs_that_are_due_at_once_harm_no_neighbour(tmp_path: Path) 
         await service.counted(parked, 80)
         del service.endpoint.handlers["held"]
         async with service.serves_neighbour():
-            with closing(sqlite3.connect(tmp_path / "calls.db")) as store:
-                store.execute("UPDATE jobs SET state = 'open', due_at = 0")
-                store.commit()
+            await make_due(service, 80)
             await service.asked("held", 160)

@@ -1,6 +1,7 @@
 """What is particular to PostgreSQL: how it is reached, its schema, a server that is away for a while."""
 
 import asyncio
+import os
 
 import asyncpg
 import pytest
@@ -128,9 +129,11 @@ async def test_a_server_that_is_away_is_told_at_once_and_used_again_when_it_is_b
     await store.close()
 
 
+@pytest.mark.skipif("FAKETIME" in os.environ, reason="faketime swallows the server's timers")
 async def test_a_transaction_that_stands_still_keeps_nobody_waiting(
     postgresql: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("runner.store.postgresql.database.STATEMENT_S", PATIENCE_S)
     database = await Database.open(postgresql.new_database())
     monkeypatch.setattr("runner.store.postgresql.database.IDLE_S", 0.5)
     await database.run(lambda connection: connection.execute("CREATE TABLE held (id integer)"))

@@ -10,6 +10,7 @@ from aiohttp import web
 from runner.standin.faults import HttpFault
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, greets, says
+from tests.patience import PATIENCE_S
 from tests.serve.bounds.configuration import (
     ASKS,
     DELIVERS,
@@ -27,6 +28,23 @@ from tests.serve.bounds.table import waits_beyond
 async def over(service: Service, to: str) -> PlacedCall:
     """A call that has ended."""
     return await service.play(greets(), CallerSays(text="Bye."), says("Bye."), CallerHangsUp(), to=to)
+
+
+async def make_due(service: Service, many: int, call: PlacedCall | None = None) -> None:
+    """Let this many jobs be due that are parked: all that there are, or those of a call.
+
+    They are parked in the store after the log has said so.
+    """
+    made = 0
+
+    def are_due() -> bool:
+        nonlocal made
+        with closing(sqlite3.connect(service.directory / "calls.db", timeout=PATIENCE_S)) as store, store:
+            update = "UPDATE jobs SET state = 'open', due_at = 0 WHERE state = 'parked' AND call_id GLOB ?"
+            made += store.execute(update, ("*" if call is None else call.id,)).rowcount
+        return made == many
+
+    await service.until(are_due)
 
 
 async def gone(_: web.Request) -> web.Response:
@@ -104,9 +122,7 @@ async def a_job_that_another_process_has_made_due(service: Service) -> None:
     call = await over(service, IS_REFUSED)
     await service.logged("job was attempted", call_id=call.id, kind="delivery", result="parked")
     del service.endpoint.handlers["refused"]
-    with closing(sqlite3.connect(service.directory / "calls.db")) as store:
-        store.execute("UPDATE jobs SET state = 'open', due_at = 0 WHERE call_id = ?", (call.id,))
-        store.commit()
+    await make_due(service, 1, call)
     await service.logged("job was attempted", call_id=call.id, kind="delivery", result="done")
 
 
