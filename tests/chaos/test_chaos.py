@@ -91,7 +91,7 @@ async def test_a_planted_bug_is_found_on_postgresql(bug: str, postgresql: Postgr
             lasts_s=14.0,
             faults=("pause",),
             # A call that outlasts the pause has a runner that may act when it may not.
-            lookups=4,
+            lookups=10,
             bug=bug,
         )
         losses = (await play(plan)).losses
