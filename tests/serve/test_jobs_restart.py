@@ -21,6 +21,7 @@ from runner.call.examples.example_call import sip_headers
 from runner.config.load import load
 from runner.serve.runner import Runner
 from runner.serve.secrets import find_secrets
+from runner.serve.timeouts import Timeouts
 from runner.standin.faults import HttpFault
 from runner.standin.script import CallerHangsUp, CallerSays, greets
 from runner.standin.server import StandIn
@@ -181,7 +182,8 @@ async def test_a_delivery_under_way_when_the_process_is_killed_is_made_once_more
         write_configuration(tmp_path, api, url)
         async with running() as (process, webhooks):
             await one_call(api, webhooks)
-            async with asyncio.timeout(PATIENCE_S):
+            # The end of the call wakes the worker, which otherwise looks once in a `poll_s`.
+            async with asyncio.timeout(Timeouts().poll_s / 2):
                 await receiver.came.wait()
             process.send_signal(signal.SIGKILL)
             await process.wait()
@@ -276,7 +278,8 @@ async def test_a_hurried_end_leaves_it_for_the_next_process(
         write_configuration(tmp_path, api, url)
         async with running(("-c", PATIENT)) as (process, webhooks):
             await one_call(api, webhooks)
-            async with asyncio.timeout(PATIENCE_S):
+            # The end of the call wakes the worker, which otherwise looks once in a `poll_s`.
+            async with asyncio.timeout(Timeouts().poll_s / 2):
                 await receiver.came.wait()
             process.terminate()
             await draining(webhooks)
