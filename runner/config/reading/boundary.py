@@ -1,6 +1,7 @@
 """Keeps what is read inside of one directory, wherever a link leads."""
 
 import os
+import stat
 from pathlib import Path
 
 from runner.errors import CannotRunError
@@ -55,3 +56,13 @@ def _real(path: Path) -> str:
 def _is_inside(path: str, folder: str) -> bool:
     """Whether a path is that of a folder or below it; both without links."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def may_be_folder(path: Path) -> bool:
+    """Whether it is a folder, or a link that must not be followed."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except PermissionError:
+        return True
+    except OSError:
+        return False

@@ -6,7 +6,6 @@ file of the machine.
 
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -17,7 +16,7 @@ from types import MappingProxyType
 from runner.config.checking.suggest import did_you_mean, nearest
 from runner.config.node import Node
 from runner.config.problem import Problems
-from runner.config.reading.boundary import Boundary, LeadsOutError
+from runner.config.reading.boundary import Boundary, LeadsOutError, may_be_folder
 from runner.errors import CannotRunError
 from runner.model.values import Place
 
@@ -185,7 +184,7 @@ class Directory:
                 # Containers make such a folder where a mounted file is missing.
                 message = "this is a folder, with the name of a YAML file; remove it, or give it another name"
                 self._problems.error(Place(path.as_posix(), 1, 1), "file", message)
-            elif _may_be_folder(path):
+            elif may_be_folder(path):
                 yield from self._sub_folder(path, above)
             elif (unsaved := self._unsaved_below(path)) and not os.path.lexists(path):
                 # The editor will make this folder.
@@ -276,16 +275,6 @@ class Directory:
         for folder, folders, names in os.walk(self._path):
             folders.sort()
             yield from (PurePosixPath(folder, name).as_posix() for name in sorted(names))
-
-
-def _may_be_folder(path: Path) -> bool:
-    """Whether it is a folder, or a link that must not be followed."""
-    try:
-        return stat.S_ISDIR(path.stat().st_mode)
-    except PermissionError:
-        return True
-    except OSError:
-        return False
 
 
 def _why(error: OSError | ValueError) -> str:
