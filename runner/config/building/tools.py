@@ -72,14 +72,15 @@ class _Builder:
 
     def _scope(self, schema: JsonObject) -> Scope:
         """The agent's scope with this tool's arguments."""
-        scope = replace(self.agent_scope, parameters=schema)
-        if self.node.get("transfer") is not None:
-            return replace(scope, args={"destination": NOTHING}, args_open=False)
         parameters = self.node.get("parameters")
+        if self.node.get("transfer") is not None:
+            return replace(
+                self.agent_scope, parameters=schema, args={"destination": NOTHING}, args_open=False
+            )
         if parameters is None:
-            return replace(scope, args={})
+            return replace(self.agent_scope, parameters=schema, args={})
         shapes, is_open = argument_shapes(parameters)
-        return replace(scope, args=shapes, args_open=is_open)
+        return replace(self.agent_scope, parameters=schema, args=shapes, args_open=is_open)
 
     # Bindings
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 
 from runner.call.templates.template import CompiledTemplate
 from runner.config.node import Node
@@ -19,7 +20,11 @@ def check_arguments_used(tool: Tool, parameters: Node, problems: Problems) -> No
         return
     if binding.body is not None and binding.body.is_arguments:
         return
-    paths = {reference.path for template in _templates(tool) for reference in template.references}
+    # Every template of the tool can use arguments; its schema, by far the largest part, has none.
+    parts = (getattr(tool, name) for name in _field_names(Tool) if name != "parameters")
+    paths = {
+        reference.path for part in parts for template in _templates(part) for reference in template.references
+    }
     if ("args",) in paths:
         return
     used = {path[1] for path in paths if path[0] == "args"}
@@ -35,7 +40,7 @@ def check_arguments_used(tool: Tool, parameters: Node, problems: Problems) -> No
 
 
 def _templates(value: object) -> Iterator[CompiledTemplate]:
-    """Every template in a tool, at any depth."""
+    """Every template in a part of a tool, at any depth."""
     if isinstance(value, CompiledTemplate):
         yield value
     elif isinstance(value, Mapping):
@@ -44,6 +49,11 @@ def _templates(value: object) -> Iterator[CompiledTemplate]:
     elif isinstance(value, list | tuple):
         for entry in value:
             yield from _templates(entry)
-    elif is_dataclass(value):
-        for part in fields(value):
-            yield from _templates(getattr(value, part.name))
+    elif is_dataclass(value) and not isinstance(value, type):
+        for name in _field_names(type(value)):
+            yield from _templates(getattr(value, name))
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))

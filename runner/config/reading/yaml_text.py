@@ -2,6 +2,7 @@
 files."""
 
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import yaml
@@ -53,13 +54,21 @@ class _Composer:
         self._text = text
         self._lines = split_lines(text)
         self._problems = problems
-        self._parser: Any = _PARSER(text)
+        self._next: Callable[[], Any] = _PARSER(text).get_event
         self._anchors: dict[str, _Part | None] = {}
         self._aliased = 0
         self._merged: set[int] = set()
         """The mappings that merge keys name, by identity."""
 
     def document(self) -> Node:
+        try:
+            return self._document()
+        except yaml.MarkedYAMLError as error:
+            raise explain(error, self._lines) from None
+        except yaml.YAMLError as error:
+            raise SyntaxMistake(f"this is not YAML: {error}", 1, 1) from None
+
+    def _document(self) -> Node:
         self._next()  # the start of the stream
         start = self._next()
         if isinstance(start, yaml.StreamEndEvent):
@@ -73,14 +82,6 @@ class _Composer:
         if isinstance(further, yaml.DocumentStartEvent):
             raise self._mistake(further, "a second document begins here; a file holds one")
         return self._without_bases(root)
-
-    def _next(self) -> Any:
-        try:
-            return self._parser.get_event()
-        except yaml.MarkedYAMLError as error:
-            raise explain(error, self._lines) from None
-        except yaml.YAMLError as error:
-            raise SyntaxMistake(f"this is not YAML: {error}", 1, 1) from None
 
     def _place(self, event: Any) -> Place:
         start = event.start_mark
