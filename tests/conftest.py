@@ -1,9 +1,10 @@
-"""What all tests share: a log that each test finds as the one before found it, hypothesis unhurried, and one
-PostgreSQL server for all tests of a process that want one.
+"""What all tests share: a log that each test finds as the one before found it, hypothesis unhurried, a port
+for who has to be told one, and one PostgreSQL server for all tests of a process that want one.
 """
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -30,6 +31,19 @@ def _log_is_put_back() -> Iterator[None]:
         handler.close()
     root.setLevel(levels[0])
     ours.setLevel(levels[1])
+
+
+@pytest.fixture
+def held_port() -> Iterator[int]:
+    """A port of this machine that the kernel gives to nobody else, and at which one program may listen.
+
+    Until it does, connections are refused. Sockets that set `SO_REUSEADDR`, as those of servers do, may have
+    one address as long as only one of them listens (socket(7)).
+    """
+    with socket.socket() as holding:
+        holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holding.bind(("", 0))
+        yield int(holding.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

@@ -147,7 +147,8 @@ class ClientConnection(web.RequestHandler):
         super().__init__(
             server,
             loop=loop,
-            keepalive_timeout=listener.timeouts.idle_s,
+            # Ours come first, and say why.
+            keepalive_timeout=2 * max(listener.timeouts.head_s, listener.timeouts.idle_s),
             access_log=None,  # type: ignore[arg-type]
             # Webhooks are signed as sent; no body is ever decompressed.
             auto_decompress=False,

@@ -1,9 +1,8 @@
-"""The examples for the public address as real proxies, on ports of this machine."""
+"""The examples for the public address as real proxies, on ports that they are told."""
 
 import asyncio
 import os
 import shutil
-import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator
@@ -30,13 +29,6 @@ def program(name: str, package: str) -> str:
     return found
 
 
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
 def changed(text: str, *changes: tuple[str, str]) -> str:
     """An example with what belongs to one place put in. Every change has to be one."""
     for old, new in changes:
@@ -55,10 +47,10 @@ class Proxy:
 
 
 @asynccontextmanager
-async def nginx(runner_url: str, folder: Path) -> AsyncIterator[Proxy]:
+async def nginx(runner_url: str, folder: Path, port: int) -> AsyncIterator[Proxy]:
     """deploy/nginx, in front of this runner."""
     command = program("nginx", "nginx-light")
-    authority, port = Authority(folder), free_port()
+    authority = Authority(folder)
     certificate = authority.issue()
     example = changed(
         (ROOT / "deploy/nginx/phone-agents.conf").read_text(),
@@ -83,10 +75,10 @@ async def nginx(runner_url: str, folder: Path) -> AsyncIterator[Proxy]:
 
 
 @asynccontextmanager
-async def caddy(runner_url: str, folder: Path) -> AsyncIterator[Proxy]:
+async def caddy(runner_url: str, folder: Path, port: int) -> AsyncIterator[Proxy]:
     """deploy/caddy, in front of this runner."""
     command = program("caddy", "caddy")
-    authority, port = Authority(folder), free_port()
+    authority = Authority(folder)
     certificate = authority.issue()
     own = f"\tadmin off\n\tauto_https disable_redirects\n\thttps_port {port}\n"
     example = changed(

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 
 import aiohttp
@@ -118,17 +117,14 @@ async def test_it_serves_a_whole_call_and_drains(desk: Desk) -> None:
 
 
 async def test_the_console_is_inside(desk: Desk) -> None:
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    desk.settings(f"server: {{admin: {{port: {port}, tokens: {{pager: {{env: PAGER}}}}}}}}")
+    desk.settings("server: {admin: {port: 0, tokens: {pager: {env: PAGER}}}}")
     desk.environ["PAGER"] = "x" * 32
     async with desk.run() as process, aiohttp.ClientSession() as session:
         await process.started()
-        async with session.get(f"http://127.0.0.1:{port}/console/") as page:
+        async with session.get(f"{process.admin_url}/console/") as page:
             assert (page.status, page.content_type) == (200, "text/html")
         token = {"Authorization": f"Bearer {desk.environ['PAGER']}"}
-        async with session.get(f"http://127.0.0.1:{port}/admin/openapi.json", headers=token) as document:
+        async with session.get(f"{process.admin_url}/admin/openapi.json", headers=token) as document:
             assert (await document.json())["openapi"].startswith("3.1")
 
 

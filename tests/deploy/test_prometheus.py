@@ -14,7 +14,7 @@ import yaml
 
 from runner.standin.script import CallerHangsUp, CallerSays, calls, greets, says
 from runner.standin.server import StandIn
-from tests.deploy.proxies import free_port, program
+from tests.deploy.proxies import program
 from tests.deploy.queries import RULES, metrics_of, queries
 from tests.docs.pages import ROOT
 from tests.patience import PATIENCE_S
@@ -76,14 +76,13 @@ class Prometheus:
 
 
 @asynccontextmanager
-async def prometheus(runner_url: str, folder: Path) -> AsyncIterator[Prometheus]:
+async def prometheus(runner_url: str, folder: Path, port: int) -> AsyncIterator[Prometheus]:
     command = program("prometheus", "prometheus")
     configuration = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yaml").read_text())
     configuration["rule_files"] = [str(RULES)]
     configuration["scrape_configs"][0]["scrape_interval"] = "1s"
     configuration["scrape_configs"][0]["static_configs"][0]["targets"] = [runner_url.removeprefix("http://")]
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(configuration))
-    port = free_port()
     process = await asyncio.create_subprocess_exec(
         command,
         f"--config.file={folder}/prometheus.yaml",
@@ -101,14 +100,16 @@ async def prometheus(runner_url: str, folder: Path) -> AsyncIterator[Prometheus]
         await process.wait()
 
 
-async def test_every_query_is_answered_from_the_metrics_of_a_real_call(tmp_path: Path) -> None:
+async def test_every_query_is_answered_from_the_metrics_of_a_real_call(
+    tmp_path: Path, held_port: int
+) -> None:
     async with StandIn() as api:
         desk = Desk(api, tmp_path)
         (desk.agents / "front-desk.yaml").write_text(AGENT + TOOL)
         script = (greets(), CallerSays(text="When?"), calls("hours"), says("At nine."), CallerHangsUp())
         async with desk.run() as process:
             url = await process.started()
-            async with prometheus(url, tmp_path) as found:
+            async with prometheus(url, tmp_path, held_port) as found:
                 await desk.ring(url, *script)
                 await found.scraped(3)
                 there = {series["metric"]["__name__"] for series in await found.query('{__name__=~".+"}')}

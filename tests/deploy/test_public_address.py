@@ -18,7 +18,7 @@ from tests.patience import PATIENCE_S
 from tests.serving import SECRET, Desk
 
 pytestmark = pytest.mark.deploy
-Started = Callable[[str, Path], AbstractAsyncContextManager[Proxy]]
+Started = Callable[[str, Path, int], AbstractAsyncContextManager[Proxy]]
 PAGES = ("/talk.js", "/talk-page.js", "/talk.css")
 RUNNERS_OWN = "not found\n"
 """What the runner says of a path that it does not have; a proxy says it in other words."""
@@ -39,19 +39,19 @@ class Public:
 
 
 @pytest.fixture(params=[nginx, caddy], ids=["nginx", "caddy"])
-async def public(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Public]:
-    async with served(request.param, tmp_path) as found:
+async def public(request: pytest.FixtureRequest, tmp_path: Path, held_port: int) -> AsyncIterator[Public]:
+    async with served(request.param, tmp_path, held_port) as found:
         yield found
 
 
 @asynccontextmanager
-async def served(start: Started, folder: Path) -> AsyncIterator[Public]:
+async def served(start: Started, folder: Path, port: int) -> AsyncIterator[Public]:
     (folder / "proxy").mkdir()
     async with StandIn() as api:
         desk = Desk(api, folder)
         async with (
             desk.run() as process,
-            start(await process.started(), folder / "proxy") as proxy,
+            start(await process.started(), folder / "proxy", port) as proxy,
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=proxy.trusted)) as session,
         ):
             yield Public(desk, proxy, session)

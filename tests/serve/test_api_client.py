@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -266,14 +265,13 @@ async def test_a_lost_reply_is_remembered_after_giving_up(impatient: ApiClient, 
 
 
 async def test_a_decision_that_never_reached_the_api_is_not_ours(
-    session: aiohttp.ClientSession, nobody_listens: socket.socket
+    session: aiohttp.ClientSession, held_port: int
 ) -> None:
-    port = nobody_listens.getsockname()[1]
-    client = client_of(session, f"http://127.0.0.1:{port}/v1", IMPATIENT)
+    client = client_of(session, f"http://127.0.0.1:{held_port}/v1", IMPATIENT)
     assert await decided(client, "rtc_1") is Decided.UNAVAILABLE
     app = web.Application()
     app.router.add_post("/{path:.*}", says(409, "decision_already_made"))
-    async with TestServer(app, host="127.0.0.1", port=port, socket_factory=lambda *_: nobody_listens):
+    async with TestServer(app, host="127.0.0.1", port=held_port):
         assert await decided(client, "rtc_1") is Decided.TAKEN
 
 
@@ -304,10 +302,9 @@ async def test_a_redirect_does_not_get_the_key(client: ApiClient, api: Api) -> N
 
 
 async def test_a_host_that_is_not_there_is_no_exception(
-    session: aiohttp.ClientSession, nobody_listens: socket.socket
+    session: aiohttp.ClientSession, held_port: int
 ) -> None:
-    port = nobody_listens.getsockname()[1]
-    client = client_of(session, f"http://127.0.0.1:{port}/v1", IMPATIENT)
+    client = client_of(session, f"http://127.0.0.1:{held_port}/v1", IMPATIENT)
     for order in (REFER, HangUp()):
         event = await client.carry_out(order, "rtc_1")
         assert isinstance(event, ReferAnswered | HangUpFailed)

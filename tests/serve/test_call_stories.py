@@ -83,6 +83,7 @@ egress: {{allow: [crm.example], private_networks: allow}}
 secrets: {{SHOP: {{env: SHOP}}}}
 routing: {{reject: [{{from: "+19005550000", status: 603}}]}}
 environments: {{test: {{hosts: {{crm.example: "{crm}"}}}}}}
+server: {{port: 0}}
 """
 
 HI = (greets(), CallerSays(text="Hi."))

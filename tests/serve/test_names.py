@@ -220,17 +220,14 @@ async def test_dead_names_of_tools_hold_up_neither_the_api_nor_other_tools(
     assert {reply.failure for reply in replies} == {Failure.TIMEOUT}
 
 
-async def test_an_address_that_refuses_is_passed_over() -> None:
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-
+async def test_an_address_that_refuses_is_passed_over(held_port: int) -> None:
     def both(host: str, port: int, **_: object) -> list[object]:
         tcp = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
         return [(*tcp, (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
 
     names = Names(threads=1, look_up=both)
-    async with server:
-        with await names.connect("api.example", port) as connection:
-            assert connection.getpeername() == ("127.0.0.1", port)
+    async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", held_port):
+        with await names.connect("api.example", held_port) as connection:
+            assert connection.getpeername() == ("127.0.0.1", held_port)
     with pytest.raises(OSError, match=r"111|Connect"):
-        await names.connect("api.example", port)
+        await names.connect("api.example", held_port)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import re
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -230,12 +229,11 @@ async def test_no_token_is_a_failure_of_the_tool_and_the_next_call_asks_again(
 
 
 async def test_a_token_endpoint_that_is_down_is_a_failed_connection(
-    world: World, sender: TokenSender, nobody_listens: socket.socket
+    world: World, sender: TokenSender, held_port: int
 ) -> None:
-    port = nobody_listens.getsockname()[1]
-    down = replace(world.grant, token_url=f"http://127.0.0.1:{port}/token")
+    down = replace(world.grant, token_url=f"http://127.0.0.1:{held_port}/token")
     reply = await sender.send(world.request(oauth=down))
-    detail = f'for a token: no connection to "127.0.0.1" port {port}: connection refused'
+    detail = f'for a token: no connection to "127.0.0.1" port {held_port}: connection refused'
     assert (reply.failure, reply.detail) == (Failure.CONNECTION, detail)
 
 

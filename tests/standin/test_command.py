@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import socket
 import sys
 from pathlib import Path
 
@@ -22,16 +21,14 @@ tools: [{name: end_call, description: End., hangup: {}}]
 """
 
 
-async def test_a_newcomer_calls_a_runner_without_an_account(tmp_path: Path) -> None:
+async def test_a_newcomer_calls_a_runner_without_an_account(tmp_path: Path, held_port: int) -> None:
     command = re.search(r"^python (-m runner\.standin)$", PAGE.read_text(), re.MULTILINE)
     assert command is not None
     desk = Desk(StandIn(), tmp_path)
     (desk.agents / "front-desk.yaml").write_text(AGENT)
     (desk.agents / "runner.yaml").write_text("store: sqlite:calls.db\n")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     standin = await asyncio.create_subprocess_exec(
-        *(sys.executable, *command[1].split(), "--port", "0", "--runner", f"http://127.0.0.1:{port}"),
+        *(sys.executable, *command[1].split(), "--port", "0", "--runner", f"http://127.0.0.1:{held_port}"),
         env=CLOCK,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -57,7 +54,7 @@ async def test_a_newcomer_calls_a_runner_without_an_account(tmp_path: Path) -> N
         await say("Is anybody there?")
         await until("no runner answers")
         environ = dict(re.findall(r"export (\w+)=(\S+)", told))
-        async with desk.run("--port", str(port), environ=environ) as process:
+        async with desk.run("--port", str(held_port), environ=environ) as process:
             await process.started()
             await say("/end_call {}")
             await until("hangup")

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
@@ -36,24 +35,21 @@ CALLS = 40
 
 
 @pytest.fixture
-async def bounced(postgresql: PostgresqlServer) -> AsyncIterator[PostgresqlEngine]:
+async def bounced(postgresql: PostgresqlServer, held_port: int) -> AsyncIterator[PostgresqlEngine]:
     folder = Path(tempfile.mkdtemp(prefix="phone-agents-pgbouncer-"))
     folder.chmod(0o755)
     url = urlsplit(postgresql.new_database(of_its_own="bounced"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     file = folder / "pgbouncer.ini"
     host = parse_qs(url.query)["host"][0]
-    file.write_text(SETTINGS.format(host=host, user=url.username, port=port))
+    file.write_text(SETTINGS.format(host=host, user=url.username, port=held_port))
     # It does not want to be root, and nobody else may enter the folder of the server's socket.
     user = Path(host).owner() if os.getuid() == 0 else None
     assert PROGRAM is not None
     with subprocess.Popen([PROGRAM, str(file)], user=user, stderr=subprocess.DEVNULL) as bouncer:
         try:
-            await _until_it_listens(port)
+            await _until_it_listens(held_port)
             async with AsyncExitStack() as stack:
-                yield PostgresqlEngine(f"postgresql://anybody@127.0.0.1:{port}/bounced", stack)
+                yield PostgresqlEngine(f"postgresql://anybody@127.0.0.1:{held_port}/bounced", stack)
         finally:
             bouncer.terminate()
             shutil.rmtree(folder)
