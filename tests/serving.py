@@ -21,6 +21,8 @@ from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
 from runner.store.journal.journal import opened
 from runner.store.journal.seal import Seal
+from runner.store.journal.sealed import SealedEntries
+from runner.store.opening import open_store
 from runner.store.sqlite import journal_log
 from tests.patience import PATIENCE_S
 from tests.processes import CLOCK
@@ -168,12 +170,21 @@ class Desk:
         seal = Seal(lambda: [SECRET])
         async with asyncio.timeout(PATIENCE_S):
             while True:
-                with closing(sqlite3.connect(self.directory / "calls.db")) as connection:
-                    journals = journal_log.read(connection, [call.id])
+                journals = await self._journals(call.id)
                 entries = opened(journals[call.id], seal)[1] if journals else []
                 if any(isinstance(entry.event, kind) for entry in entries):
                     return
                 await asyncio.sleep(0.01)
+
+    async def _journals(self, call_id: str) -> dict[str, list[SealedEntries]]:
+        if not self.url:
+            with closing(sqlite3.connect(self.directory / "calls.db")) as connection:
+                return journal_log.read(connection, [call_id])
+        store = await open_store(self.url)
+        try:
+            return await store.journals([call_id])
+        finally:
+            await store.close()
 
     def ends(self) -> dict[str, str]:
         connection = sqlite3.connect(self.directory / "calls.db")

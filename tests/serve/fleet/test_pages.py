@@ -13,6 +13,7 @@ import aiohttp
 import jwt
 import pytest
 
+from runner.model.conversation_event import PlaybackEnded
 from runner.standin.script import CallerSays, greets, says
 from runner.standin.server import StandIn
 from tests.patience import PATIENCE_S
@@ -96,7 +97,7 @@ async def test_a_page_has_its_call_also_when_its_runner_was_killed_and_started_a
             call = desk.api.expect_offer(greets())
             await caller.call(url)
             assert await caller.tell(url, "connected") == 204
-            await desk.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types())
+            await desk.journalled(call, PlaybackEnded)
             process.tell(signal.SIGKILL)
             await process.ended()
         async with desk.run() as process:
@@ -122,7 +123,7 @@ async def test_a_page_has_its_call_at_every_runner_also_across_a_takeover(
     desk: Desk, postgresql: PostgresqlServer
 ) -> None:
     takes_browsers(desk, store="{env: DATABASE_URL}")
-    desk.environ["DATABASE_URL"] = postgresql.new_database()
+    desk.environ["DATABASE_URL"] = desk.url = postgresql.new_database()
     async with desk.run() as first, desk.run() as second, aiohttp.ClientSession() as session:
         urls = [await first.started(), await second.started()]
         caller, call = Caller(session), desk.api.expect_offer(greets())
@@ -132,7 +133,7 @@ async def test_a_page_has_its_call_at_every_runner_also_across_a_takeover(
         assert await caller.tell(urls[1], "connected") == 204
         async with caller.follow(urls[1]) as states:
             await until(states, "Hello.")
-            await desk.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types())
+            await desk.journalled(call, PlaybackEnded)
             first.tell(signal.SIGKILL)
             # Nobody serves it now: whoever is asked waits for who will.
             hanging_up = asyncio.create_task(caller.hangs_up(urls[1]))

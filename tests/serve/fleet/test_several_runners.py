@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.model.conversation_event import PlaybackEnded
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, greets, says
 from runner.standin.server import StandIn
@@ -54,7 +55,7 @@ async def test_a_runner_that_is_killed_loses_no_call(desk: Desk) -> None:
         url = await first.started()
         await second.started()
         call, _ = await desk.ring(url, greets())
-        await desk.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types())
+        await desk.journalled(call, PlaybackEnded)
         first.tell(signal.SIGKILL)
         await desk.api.until(lambda: call.attached == 2)
         await goes_on(desk, call)
