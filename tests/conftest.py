@@ -19,6 +19,9 @@ settings.register_profile("project", PROJECT)
 settings.register_profile("ci", PROJECT, derandomize=True, database=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
+# Whatever proxy stands between this machine and others, none stands between a test and its servers.
+os.environ |= dict.fromkeys(("no_proxy", "NO_PROXY"), "localhost,127.0.0.1,::1")
+
 
 @pytest.fixture(autouse=True)
 def _log_is_put_back() -> Iterator[None]:

@@ -165,13 +165,13 @@ class Desk:
         ):
             return response.status
 
-    async def journalled(self, call: PlacedCall, kind: type[CallEvent]) -> None:
+    async def journalled(self, call_id: str, kind: type[CallEvent]) -> None:
         """Wait until the journal of this call has such an event."""
         seal = Seal(lambda: [SECRET])
         async with asyncio.timeout(PATIENCE_S):
             while True:
-                journals = await self._journals(call.id)
-                entries = opened(journals[call.id], seal)[1] if journals else []
+                journals = await self._journals(call_id)
+                entries = opened(journals[call_id], seal)[1] if journals else []
                 if any(isinstance(entry.event, kind) for entry in entries):
                     return
                 await asyncio.sleep(0.01)

@@ -276,7 +276,7 @@ async def test_a_call_outlives_its_process(desk: Desk) -> None:
         call, _ = await desk.ring(url, greets())
         await desk.api.until(lambda: call.received_types().count("response.create") == 1)
         await desk.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types())
-        await desk.journalled(call, PlaybackEnded)
+        await desk.journalled(call.id, PlaybackEnded)
         process.tell(signal.SIGKILL)
         await process.ended()
     # What it has sent last is read before the next one attaches.
@@ -303,7 +303,7 @@ async def test_a_call_that_ended_while_nobody_served_it_has_its_record(desk: Des
         url = await process.started()
         call, _ = await desk.ring(url, greets())
         await desk.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types())
-        await desk.journalled(call, PlaybackEnded)
+        await desk.journalled(call.id, PlaybackEnded)
         process.tell(signal.SIGKILL)
         await process.ended()
     # The caller leaves, and the API tells nobody.

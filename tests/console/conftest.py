@@ -31,7 +31,9 @@ async def browser() -> AsyncIterator["Browser"]:
     playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
     playwright.expect.set_options(timeout=PATIENCE_MS)
     async with playwright.async_playwright() as driver:
-        chromium = await driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        chromium = await driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE_MS
+        )
         yield chromium
         await chromium.close()
 

@@ -13,7 +13,6 @@ from runner.serve.descriptors import DescriptorShares
 from runner.standin.placed_call import State
 from runner.standin.script import greets
 from runner.standin.server import StandIn
-from tests.patience import PATIENCE_S
 from tests.serving import Desk
 
 FEW = 256
@@ -36,11 +35,7 @@ def test_the_shares_together_stay_below_the_limit_and_something_is_left_over(lim
 
 
 async def test_a_crowd_that_sends_nothing_keeps_no_call_from_being_answered_and_hung_up(desk: Desk) -> None:
-    async with (
-        asyncio.timeout(PATIENCE_S),
-        AsyncExitStack() as stack,
-        desk.run("--port", "0", descriptors=(128, FEW)) as process,
-    ):
+    async with AsyncExitStack() as stack, desk.run("--port", "0", descriptors=(128, FEW)) as process:
         url = await process.started()
         port = int(url.rpartition(":")[2])
         live, status = await desk.ring(url, greets())
@@ -67,7 +62,7 @@ async def test_calls_beyond_what_the_descriptors_carry_are_refused_and_the_other
     desk: Desk,
 ) -> None:
     most = DescriptorShares.of(FEW).calls
-    async with asyncio.timeout(PATIENCE_S), desk.run("--port", "0", descriptors=(128, FEW)) as process:
+    async with desk.run("--port", "0", descriptors=(128, FEW)) as process:
         url = await process.started()
         rung = [await desk.ring(url, greets()) for _ in range(most + 20)]
         answered = [call for call, status in rung if status == 200]

@@ -57,10 +57,11 @@ PATIENT = """\
 import sys
 from runner.cli.main import main
 from runner.serve.timeouts import Timeouts
-Timeouts.__init__.__kwdefaults__["after_call_s"] = 1000.0
+Timeouts.__init__.__kwdefaults__.update(after_call_s=1000.0, poll_s=1000.0)
 sys.exit(main())
 """
-"""A program as it is, except that at its end it waits for jobs for much longer than a test may take."""
+"""A program as it is, except that its wait for jobs at its end, and between two looks for some, is far longer
+than a test may take."""
 
 
 class Receiver:
@@ -154,7 +155,8 @@ async def next_process(later_s: float) -> AsyncIterator[Runner]:
     loaded = load(Path("agents"))
     assert loaded.configuration is not None, loaded.problems
     secrets = find_secrets(loaded.configuration.settings, KEYS)
-    runner = Runner(loaded.configuration, secrets, clock=lambda: time.time() + later_s)
+    timeouts = Timeouts(after_call_s=PATIENCE_S)
+    runner = Runner(loaded.configuration, secrets, timeouts=timeouts, clock=lambda: time.time() + later_s)
     try:
         await runner.start()
         yield runner
@@ -180,10 +182,10 @@ async def test_a_delivery_under_way_when_the_process_is_killed_is_made_once_more
     receiver = Receiver()
     async with StandIn() as api, receiver.served() as url:
         write_configuration(tmp_path, api, url)
-        async with running() as (process, webhooks):
+        async with running(("-c", PATIENT)) as (process, webhooks):
             await one_call(api, webhooks)
-            # The end of the call wakes the worker, which otherwise looks once in a `poll_s`.
-            async with asyncio.timeout(Timeouts().poll_s / 2):
+            # The end of the call wakes the worker.
+            async with asyncio.timeout(PATIENCE_S):
                 await receiver.came.wait()
             process.send_signal(signal.SIGKILL)
             await process.wait()
@@ -236,7 +238,9 @@ async def test_receivers_that_hang_do_not_delay_one_that_is_well_after_a_restart
         write_configuration(tmp_path, api, url)
         agent = tmp_path / "agents" / "front-desk.yaml"
         # Whoever waited for one of these would wait for longer than this test.
-        hanging = "".join(f'  - {{http: {{url: "{each}", timeout: 60s}}}}\n' for each in [a, b] * (share + 2))
+        hanging = "".join(
+            f'  - {{http: {{url: "{each}", timeout: 100s}}}}\n' for each in [a, b] * (share + 2)
+        )
         agent.write_text(agent.read_text().replace("on_end:\n", f"on_end:\n{hanging}"))
         async with running() as (process, webhooks):
             await one_call(api, webhooks)
@@ -247,7 +251,7 @@ async def test_receivers_that_hang_do_not_delay_one_that_is_well_after_a_restart
         assert len(open_jobs()) == 2 * (share + 2) + 1
         well.open.set()
         async with next_process(200):
-            async with asyncio.timeout(PATIENCE_S / 2):
+            async with asyncio.timeout(PATIENCE_S):
                 await asyncio.gather(*(each.until(share * 2) for each in (first, second)), well.until(2))
         assert len(first.got) == len(second.got) == share * 2
     assert len({headers["webhook-id"] for headers, _ in well.got}) == 1
@@ -260,7 +264,7 @@ async def test_an_orderly_end_delivers_what_is_due(tmp_path: Path, monkeypatch: 
     receiver.open.set()
     async with StandIn() as api, receiver.served() as url:
         write_configuration(tmp_path, api, url)
-        async with running() as (process, webhooks):
+        async with running(("-c", PATIENT)) as (process, webhooks):
             await one_call(api, webhooks)
             process.terminate()
             async with asyncio.timeout(PATIENCE_S):
@@ -278,8 +282,8 @@ async def test_a_hurried_end_leaves_it_for_the_next_process(
         write_configuration(tmp_path, api, url)
         async with running(("-c", PATIENT)) as (process, webhooks):
             await one_call(api, webhooks)
-            # The end of the call wakes the worker, which otherwise looks once in a `poll_s`.
-            async with asyncio.timeout(Timeouts().poll_s / 2):
+            # The end of the call wakes the worker.
+            async with asyncio.timeout(PATIENCE_S):
                 await receiver.came.wait()
             process.terminate()
             await draining(webhooks)
@@ -301,7 +305,7 @@ async def test_a_process_whose_store_is_locked_ends_soon_and_the_next_saves_its_
     receiver.open.set()
     async with StandIn() as api, receiver.served() as url:
         write_configuration(tmp_path, api, url)
-        async with running() as (process, webhooks), asyncio.timeout(PATIENCE_S):
+        async with running() as (process, webhooks):
             with closing(sqlite3.connect("calls.db", isolation_level=None)) as lock:
                 # Whoever looks into the file with a transaction that is never ended.
                 lock.execute("BEGIN IMMEDIATE")

@@ -114,7 +114,9 @@ class Site:
             sound = self._folder / f"{microphone}.wav"
             write_speech(sound, said_s=0.0 if microphone == "silent" else 1.0)
             arguments += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={sound}"]
-        browser = await self._playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        browser = await self._playwright.chromium.launch(
+            executable_path=CHROMIUM, args=arguments, timeout=PATIENCE_MS
+        )
         self._stack.push_async_callback(browser.close)
         context = await browser.new_context(
             viewport={"width": width, "height": 844}, permissions=["microphone"] if allow else []

@@ -41,7 +41,11 @@ from tests.serve.admin.fits import event_fits
 
 SECRET = new_secret()
 TIMEOUTS = Timeouts(
-    decision_s=4.0, retry_s=0.001, end_s=5.0, attach_delays_s=(0.0, 0.01, 0.01), shutdown_s=0.05
+    decision_s=PATIENCE_S,
+    retry_s=0.001,
+    end_s=5.0,
+    attach_delays_s=(0.0, 0.01, 0.01),
+    shutdown_s=0.05,
 )
 CLINIC = "+18005551212"
 LEAD = "lead-token-0123456789-0123456789-0123456789"

@@ -28,7 +28,7 @@ from tests.standin.openai_types import client_complaint, server_complaint
 OFFER = (Path(__file__).parents[2] / "data" / "offers" / "chromium.sdp").read_text()
 SITE = "https://www.maple.example"
 SECRET = "a secret of the backend's that is long enough"
-TIMEOUTS = Timeouts(decision_s=4.0, retry_s=0.001, end_s=5.0, attach_delays_s=(0.0, 0.01, 0.01))
+TIMEOUTS = Timeouts(decision_s=PATIENCE_S, retry_s=0.001, end_s=5.0, attach_delays_s=(0.0, 0.01, 0.01))
 PLACE = Place("desk.yaml", 3, 5)
 
 

@@ -51,6 +51,11 @@ class Caller:
         self._headers = {"Origin": SITE, "Authorization": f"Bearer {token}", "Connection": "close"}
         self.location = ""
 
+    @property
+    def id(self) -> str:
+        """Of its call, in the store."""
+        return self.location.rpartition("/")[2]
+
     async def call(self, url: str) -> None:
         headers = {**self._headers, "Content-Type": "application/sdp"}
         async with self._session.post(f"{url}/calls", data=OFFER, headers=headers) as response:
@@ -97,7 +102,7 @@ async def test_a_page_has_its_call_also_when_its_runner_was_killed_and_started_a
             call = desk.api.expect_offer(greets())
             await caller.call(url)
             assert await caller.tell(url, "connected") == 204
-            await desk.journalled(call, PlaybackEnded)
+            await desk.journalled(caller.id, PlaybackEnded)
             process.tell(signal.SIGKILL)
             await process.ended()
         async with desk.run() as process:
@@ -133,7 +138,7 @@ async def test_a_page_has_its_call_at_every_runner_also_across_a_takeover(
         assert await caller.tell(urls[1], "connected") == 204
         async with caller.follow(urls[1]) as states:
             await until(states, "Hello.")
-            await desk.journalled(call, PlaybackEnded)
+            await desk.journalled(caller.id, PlaybackEnded)
             first.tell(signal.SIGKILL)
             # Nobody serves it now: whoever is asked waits for who will.
             hanging_up = asyncio.create_task(caller.hangs_up(urls[1]))

@@ -55,7 +55,7 @@ async def test_a_runner_that_is_killed_loses_no_call(desk: Desk) -> None:
         url = await first.started()
         await second.started()
         call, _ = await desk.ring(url, greets())
-        await desk.journalled(call, PlaybackEnded)
+        await desk.journalled(call.id, PlaybackEnded)
         first.tell(signal.SIGKILL)
         await desk.api.until(lambda: call.attached == 2)
         await goes_on(desk, call)
