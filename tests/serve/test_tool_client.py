@@ -126,6 +126,8 @@ async def test_proxies_of_the_environment_are_not_asked(monkeypatch: pytest.Monk
 
     async with served(answer) as base, spoken(refuse) as port:
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name)
         async with ToolClient(GuardedConnector(LOOPBACK)) as client:
             reply = await client.send(get(base))
     assert reply.body == b"direct"
