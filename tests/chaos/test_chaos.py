@@ -49,7 +49,7 @@ async def test_several_runners_on_postgresql_lose_nothing(postgresql: Postgresql
     assert result.faults["kill"] + result.faults["deploy"] > 0
 
 
-SEEDS = range(3, 9)
+SEEDS = range(3, 15)
 """What a seed does depends on how fast the machine is: a bug that one does not show, another does."""
 
 
