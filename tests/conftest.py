@@ -19,8 +19,11 @@ settings.register_profile("project", PROJECT)
 settings.register_profile("ci", PROJECT, derandomize=True, database=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
-# Whatever proxy stands between this machine and others, none stands between a test and its servers.
+# Whatever proxy stands between this machine and others, none stands between a test and its servers, and what
+# somebody has set up for another PostgreSQL does not hold for that of the tests.
 os.environ |= dict.fromkeys(("no_proxy", "NO_PROXY"), "localhost,127.0.0.1,::1")
+for name in [name for name in os.environ if name.startswith("PG")]:
+    del os.environ[name]
 
 
 @pytest.fixture(autouse=True)
