@@ -21,7 +21,7 @@ from runner.serve.sideband_socket import MAX_UNSENT_BYTES, SidebandSocket
 from runner.serve.timeouts import Timeouts
 from runner.serve.tls import client_context
 from tests.patience import PATIENCE_S
-from tests.serve.lag import no_lag
+from tests.serve.lag import again_if_late, no_lag
 
 STAYS_S = 30.0
 """How long a peer stays that does nothing more."""
@@ -175,6 +175,7 @@ async def test_what_is_sent_arrives_and_pings_are_answered() -> None:
 
 
 @pytest.mark.parametrize("size", [3_000_000, 15_000_000])
+@again_if_late
 async def test_a_long_session_told_back_to_us_does_not_cost_the_sideband(size: int) -> None:
     async def play(it: Peer) -> None:
         await it.open()
@@ -191,6 +192,7 @@ async def test_a_long_session_told_back_to_us_does_not_cost_the_sideband(size: i
     assert (len(messages[0]), messages[1]) == (size, b"next")
 
 
+@again_if_late
 async def test_a_longer_message_costs_the_sideband_and_holds_nobody_up(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -239,6 +241,7 @@ async def test_a_flood_of_messages_holds_nobody_up() -> None:
     assert 0 < in_one_turn <= 256 * 1024 // 102 + 1
 
 
+@again_if_late
 async def test_messages_that_cost_time_hold_nobody_up_and_none_is_lost() -> None:
     """They come at once, the first with the answer to the handshake, and then the connection is cut."""
     flood = [text(f"{number:01000}") for number in range(300)]
@@ -266,6 +269,7 @@ async def test_messages_that_cost_time_hold_nobody_up_and_none_is_lost() -> None
 @pytest.mark.parametrize(
     ("first", "each", "last"), [(b"\x01\x01a", b"\x00\x01a", b"\x80\x01a"), (b"", b"\x89\x00", b"\x81\x01a")]
 )
+@again_if_late
 async def test_very_many_small_frames_hold_nobody_up(first: bytes, each: bytes, last: bytes) -> None:
     """The parts of one message, and pings."""
     count = 100_000
@@ -312,6 +316,7 @@ async def test_a_connection_that_is_cut_has_no_close() -> None:
         assert await end(socket) is None
 
 
+@again_if_late
 async def test_a_peer_that_stops_reading_while_something_waits_is_found_dead(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -20,7 +20,7 @@ from runner.serve.egress import GuardedConnector
 from runner.serve.metrics import Metrics
 from runner.serve.tool_client import MOST_HOSTS, ToolClient
 from tests.patience import PATIENCE_S
-from tests.serve.lag import no_lag
+from tests.serve.lag import again_if_late, no_lag
 from tests.serve.tool_endpoints import LOOPBACK, get, saying, served, spoken
 
 
@@ -231,6 +231,7 @@ async def test_cancelling_the_attempt_cancels_it_and_lets_go_of_the_connection(c
         await asyncio.wait_for(gone.wait(), PATIENCE_S)
 
 
+@again_if_late
 async def test_hosts_that_hang_leave_places_to_the_others_and_waiting_counts_as_time() -> None:
     connections: Counter[str] = Counter()
 

@@ -14,7 +14,7 @@ from runner.serve.head_first import HeadFirst
 from runner.serve.reply_body import MAX_MEMBERS, MAX_REPLY_BYTES
 from runner.serve.tool_client import ToolClient
 from tests.patience import PATIENCE_S
-from tests.serve.lag import no_lag
+from tests.serve.lag import again_if_late, no_lag
 from tests.serve.tool_endpoints import LOOPBACK, get, saying, served, spoken
 
 
@@ -120,6 +120,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     ],
     ids=["tiny chunks", "long chunk head", "interim replies", "some hints", "until it is closed", "headers"],
 )
+@again_if_late
 async def test_a_reply_in_very_many_parts_holds_nobody_up(
     client: ToolClient, flood: bytes, size: int, failure: Failure | None
 ) -> None:
@@ -227,6 +228,7 @@ async def test_a_reply_that_is_packed_in_another_way_is_no_reply(client: ToolCli
     )
 
 
+@again_if_late
 async def test_a_crowd_of_empty_parts_is_given_up_at_once(client: ToolClient) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n"
     part = gzip.compress(b"")
