@@ -121,6 +121,10 @@ class VoiceApi(Protocol):
     def provider(self) -> str:
         """The API's provider, as OpenTelemetry's conventions for generative AI spell it."""
 
+    @property
+    def out_of_quota(self) -> str:
+        """The code of the error of an account without credit, for which an alert waits."""
+
     def ringing(self, event: WebhookEvent) -> Ringing | None:
         """The call that a webhook announces; None when it announces no call of this API.
 

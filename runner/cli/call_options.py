@@ -43,7 +43,6 @@ def check_parties(caller: str | None, called: str | None, headers: Iterable[str]
 
 
 def add_headers(parser: argparse.ArgumentParser) -> None:
-    """Declare --header."""
     parser.add_argument(
         "--header",
         action="append",
@@ -54,7 +53,6 @@ def add_headers(parser: argparse.ArgumentParser) -> None:
 
 
 def add_time(parser: argparse.ArgumentParser) -> None:
-    """Declare --at."""
     parser.add_argument(
         "--at", metavar="TIME", help="the time of the call, such as 2026-11-23T15:00-05:00 (default: now)"
     )

@@ -13,9 +13,9 @@ from runner.call.addresses.number import read_number
 from runner.cli.json_document import print_document
 from runner.cli.main import OK
 from runner.cli.table import Column, print_table
-from runner.cli.terminal import Style, Terminal, stdout
+from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
 from runner.cli.times import lasted, local, read_since
-from runner.config.checking.suggest import did_you_mean, one_of
+from runner.config.checking.suggest import did_you_mean, one_of, or_there_is
 from runner.model.record import ENDS
 from runner.model.settings import Settings
 from runner.model.stored_call import CallFilter, CallSummary
@@ -56,7 +56,6 @@ def positive(text: str) -> int:
 
 
 def _reason(text: str) -> str:
-    """A reason for which calls end, from the command line."""
     if text not in ENDS:
         hint = did_you_mean(text, ENDS) or f"; there is {one_of(ENDS, len(ENDS))}"
         raise argparse.ArgumentTypeError(f'no call ends as "{text}"{hint}')
@@ -82,6 +81,9 @@ async def act(options: argparse.Namespace, settings: Settings, store: Store) -> 
     known = await recent(store, where, now) if options.follow else {}
     calls = await store.find(where, options.most)
     live = await store.live_calls()
+    unknown = None if calls else await _unknown_agent(store, options.agent)
+    if unknown is not None and (options.follow or options.format == "json"):
+        stderr().line(printable(unknown))
     if options.format == "json":
         if options.follow:
             for call in reversed(calls):
@@ -94,17 +96,27 @@ async def act(options: argparse.Namespace, settings: Settings, store: Store) -> 
         # The newest is last when more may follow, as in a log.
         show_calls(calls[::-1] if options.follow else calls, terminal, width)
     elif not options.follow:
-        terminal.line("no call is stored" if where == CallFilter() else "no stored call matches")
+        nothing = "no call is stored" if where == CallFilter() else "no stored call matches"
+        terminal.line(printable(unknown or nothing))
     if len(calls) == options.most and not options.follow:
         terminal.line(terminal.styled(f"the newest {options.most}; --most N shows more", Style.DIM))
     if live:
-        terminal.line(terminal.styled(_live_words(len(live)), Style.DIM))
+        are_live = "1 call is live" if len(live) == 1 else f"{len(live)} calls are live"
+        terminal.line(terminal.styled(are_live, Style.DIM))
     if not options.follow:
         return OK
     sys.stdout.flush()
     return await follow(
         store, where, known, lambda call: show_calls([call], terminal, width, has_title=False)
     )
+
+
+async def _unknown_agent(store: Store, agent: str | None) -> str | None:
+    """What to say of an agent without a stored call, which may be mistyped; None where there is none."""
+    known = {} if agent is None else await store.count_calls(0.0)
+    if agent is None or agent in known:
+        return None
+    return f'no call of an agent "{agent}" is stored{or_there_is(agent, known)}'
 
 
 def columns() -> int | None:
@@ -139,13 +151,11 @@ def show_calls(
 
 
 def print_line(call: CallSummary) -> None:
-    """One call as a line of JSON."""
     sys.stdout.write(json.dumps(asdict(call), ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
 
 def cost(usd: float | None) -> str:
-    """An amount of US dollars."""
     return "unknown" if usd is None else f"${usd:.2f}" if usd >= 1 else f"${usd:.4f}"
 
 
@@ -179,7 +189,3 @@ def _lasted(call: CallSummary) -> str:
 
 def _style(ended: str) -> Style | None:
     return Style.ERROR if ended in _BAD else Style.WARNING if ended in _LIMITED else None
-
-
-def _live_words(count: int) -> str:
-    return "1 call is live" if count == 1 else f"{count} calls are live"

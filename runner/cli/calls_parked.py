@@ -1,10 +1,9 @@
 """`phone-agents calls parked`: lists the parked jobs after calls, with the reasons."""
 
 import argparse
-import shutil
-import sys
 from dataclasses import asdict
 
+from runner.cli.calls_list import columns
 from runner.cli.json_document import print_document
 from runner.cli.main import OK
 from runner.cli.terminal import Style, printable, stdout
@@ -28,7 +27,7 @@ async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
     if not jobs:
         terminal.line("no job is parked")
         return OK
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    width = columns()
     for job in jobs:
         terminal.line(
             f"{terminal.styled(printable(job.call_id), Style.BOLD)}  {job.kind} of {local(job.created_at)}"
@@ -51,5 +50,4 @@ def job_words(job: StoredJob) -> str:
 
 
 def job_document(job: StoredJob) -> dict[str, object]:
-    """A job as JSON."""
     return {**asdict(job), "state": job.state.value}

@@ -14,12 +14,10 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
     parser.add_argument("shell", choices=SHELLS, help="the shell")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the script."""
     sys.stdout.write(shtab.complete(whole_parser(), shell=options.shell) + "\n")
     return OK
 

@@ -111,12 +111,13 @@ class MadeUpModel:
         """The model's reaction to the caller's next words."""
         offered = call.conversation.session.get("tools", ()) if call.conversation is not None else ()
         names = [tool["name"] for tool in offered if tool.get("type") == "function"]
-        usable = [name for name in names if isinstance(self._binding(name), HttpBinding | StaticBinding)]
+        tools = [self._tools[name] for name in names if name in self._tools]
+        usable = [tool for tool in tools if isinstance(tool.binding, HttpBinding | StaticBinding)]
         turn = self._turns[call.id] = self._turns.get(call.id, -1) + 1
         if not usable:
             return ()
-        name = usable[turn % len(usable)]
-        return (calls(name, example_arguments(self._tools[name].parameters, datetime.now(UTC).date())),)
+        tool = usable[turn % len(usable)]
+        return (calls(tool.name, example_arguments(tool.parameters, datetime.now(UTC).date())),)
 
     def example(self, call_id: str, live: Mapping[str, PlacedCall]) -> Json:
         """The endpoint's reply to a tool call: the tool's example."""
@@ -125,6 +126,3 @@ class MadeUpModel:
             if name is not None and name in self._tools:
                 return self._tools[name].result.example if self._tools[name].result.has_example else {}
         return {}
-
-    def _binding(self, name: str) -> object:
-        return self._tools[name].binding if name in self._tools else None

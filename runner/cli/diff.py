@@ -10,13 +10,13 @@ from tempfile import TemporaryDirectory
 from runner.cli.call_options import add_time, call_time, time_words
 from runner.cli.difference_markdown import markdown
 from runner.cli.difference_text import show_difference
-from runner.cli.difference_words import Comparison, path_words, rule_words
+from runner.cli.difference_words import Comparison, path_words
 from runner.cli.environment import add_environment
 from runner.cli.json_document import add_format, print_document
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.revision import Side, open_side
-from runner.cli.summary import asks
+from runner.cli.summary import answer_of, asks
 from runner.cli.terminal import printable, stderr, stdout
 from runner.difference.call_changes import Example, Verdict
 from runner.difference.configurations import difference
@@ -28,7 +28,6 @@ from runner.wording import plural
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
     side = "a directory, or a git revision such as main or main:path/to/agents"
     parser.add_argument("old", metavar="OLD", help=f"the old side: {side}")
     parser.add_argument("new", metavar="NEW", help=f"the new side: {side}")
@@ -95,7 +94,7 @@ def _document(compared: Comparison, instant: datetime) -> Json:
         "routes_without_example": [
             {
                 "is_new": one.is_new,
-                "answer": rule_words(one.rule),
+                "answer": answer_of(one.rule),
                 "place": (compared.new if one.is_new else compared.old).place(one.rule.place),
                 "asks": asks(one.rule.conditions),
             }

@@ -9,10 +9,9 @@ from runner.cli.difference_words import (
     Mark,
     lines_of,
     path_words,
-    rule_words,
     verdict_words,
 )
-from runner.cli.summary import asks
+from runner.cli.summary import answer_of, asks
 from runner.cli.terminal import printable
 from runner.difference.tree import Change
 
@@ -64,7 +63,7 @@ def _without_example(compared: Comparison) -> Iterator[str]:
     for one in compared.difference.calls.without_example:
         side = compared.new if one.is_new else compared.old
         rule = one.rule
-        words = f"{rule_words(rule)}: {asks(rule.conditions)}"
+        words = f"{answer_of(rule)}: {asks(rule.conditions)}"
         yield f"- {'new' if one.is_new else 'gone'}: {_code(words)} at {_code(side.place(rule.place))}"
 
 

@@ -9,10 +9,9 @@ from runner.cli.difference_words import (
     lines_of,
     on_one_line,
     path_words,
-    rule_words,
     verdict_words,
 )
-from runner.cli.summary import asks
+from runner.cli.summary import answer_of, asks
 from runner.cli.terminal import Style, Terminal, printable
 from runner.difference.call_changes import MovedCalls
 from runner.difference.tree import ABSENT, Change
@@ -80,7 +79,7 @@ class _Page:
             mark, style = ("+", Style.GOOD) if one.is_new else ("-", Style.REMOVED)
             rule = one.rule
             self._line(
-                f"  {mark} {rule_words(rule)}  {side.place(rule.place)}  {asks(rule.conditions)}", style
+                f"  {mark} {answer_of(rule)}  {side.place(rule.place)}  {asks(rule.conditions)}", style
             )
 
     def _changes(self, changes: Iterable[Change]) -> None:

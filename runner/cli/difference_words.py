@@ -12,7 +12,6 @@ from runner.cli.revision import Side
 from runner.difference.call_changes import Example, Verdict
 from runner.difference.configurations import Difference
 from runner.difference.tree import ABSENT, Change
-from runner.model.route import Route
 from runner.model.settings import Configuration
 from runner.model.values import Json
 
@@ -104,11 +103,6 @@ class Comparison:
 def verdict_words(verdict: Verdict) -> str:
     """An agent's id, or `reject 404`."""
     return verdict if isinstance(verdict, str) else f"reject {verdict}"
-
-
-def rule_words(rule: object) -> str:
-    """The owner of a rule."""
-    return rule.agent if isinstance(rule, Route) else f"reject {getattr(rule, 'status', '')}"
 
 
 def path_words(change: Change) -> str:

@@ -8,7 +8,6 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict
 
 from runner.api.realtime.facts import BASE_URL
@@ -40,7 +39,6 @@ _STATE_WIDTH = max(len(state.value) for state in FindingState)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
     add_directory(parser)
     add_environment(parser)
     parser.add_argument(
@@ -64,7 +62,8 @@ def run(options: argparse.Namespace) -> int:
 async def _examine(options: argparse.Namespace, configuration: Configuration) -> int:
     provider = configuration.settings.provider
     findings: list[Finding] = []
-    show = _printer(stdout()) if options.format == "text" else None
+    terminal = stdout() if options.format == "text" else None
+    columns = shutil.get_terminal_size().columns
     async for finding in examine(
         configuration,
         os.environ,
@@ -75,26 +74,26 @@ async def _examine(options: argparse.Namespace, configuration: Configuration) ->
         descriptors=raise_limit(),
     ):
         findings.append(finding)
-        if show is not None:
-            show(finding)
+        if terminal is not None:
+            show(finding, terminal, columns)
             sys.stdout.flush()
-    if show is None:
-        print_document({"findings": [_document(finding) for finding in findings]})
+    if terminal is None:
+        rows = [{**asdict(finding), "state": finding.state.value} for finding in findings]
+        print_document({"findings": rows})
     else:
-        stdout().line()
-        stdout().line(summary(findings))
+        terminal.line()
+        terminal.line(summary(findings))
     return PROBLEMS if any(finding.state is FindingState.ERROR for finding in findings) else OK
 
 
 def summary(findings: list[Finding]) -> str:
     """The last line: how many things are wrong."""
     counts = Counter(finding.state for finding in findings)
-    wrong = [
-        plural(counts[state], state.value)
-        for state in (FindingState.ERROR, FindingState.WARNING)
-        if counts[state]
-    ]
-    return " and ".join(wrong) if wrong else "nothing is wrong"
+    states = (FindingState.ERROR, FindingState.WARNING)
+    return (
+        " and ".join(plural(counts[each], each.value) for each in states if counts[each])
+        or "nothing is wrong"
+    )
 
 
 def show(finding: Finding, terminal: Terminal, columns: int) -> None:
@@ -109,7 +108,6 @@ def show(finding: Finding, terminal: Terminal, columns: int) -> None:
         width,
         subsequent_indent=" " * (LEAST_SUBJECT + 2),
         break_on_hyphens=False,
-        drop_whitespace=True,
     )
     terminal.line(f"{state}  {terminal.styled(subject, Style.BOLD)}{first[len(subject) :]}")
     for line in more:
@@ -123,12 +121,3 @@ def show(finding: Finding, terminal: Terminal, columns: int) -> None:
             break_on_hyphens=False,
         ):
             terminal.line(f"{indent}{line}")
-
-
-def _printer(terminal: Terminal) -> Callable[[Finding], None]:
-    columns = shutil.get_terminal_size().columns
-    return lambda finding: show(finding, terminal, columns)
-
-
-def _document(finding: Finding) -> dict[str, str]:
-    return {**asdict(finding), "state": finding.state.value}

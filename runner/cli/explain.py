@@ -57,7 +57,6 @@ class _Explained:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
     add_directory(parser)
     parser.add_argument("agent", metavar="AGENT", help="the agent to explain")
     add_parties(parser)

@@ -40,7 +40,6 @@ NEXT_STEPS = (
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
     parser.add_argument(
         "project",
         nargs="?",

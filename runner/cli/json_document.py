@@ -14,14 +14,12 @@ VERSION = 1
 def add_format(
     parser: argparse.ArgumentParser, formats: Sequence[str] = ("text", "json"), *, default: str = "text"
 ) -> None:
-    """Declare the option for the output's format."""
     parser.add_argument(
         "--format", choices=tuple(formats), default=default, help="the output format (default: text)"
     )
 
 
 def print_json(document: JsonObject) -> None:
-    """Print a JSON document to stdout."""
     json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")
 

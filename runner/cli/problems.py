@@ -1,7 +1,7 @@
 """Shows problems to a person: place, message and rule, and the source line with a caret under its column."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from runner.cli.terminal import Style, Terminal, printable
 from runner.config.problem import Problem, Severity
@@ -22,7 +22,8 @@ _WIDEST = 160
 def print_problems(problems: Sequence[Problem], sources: Mapping[str, str], terminal: Terminal) -> None:
     """Write each problem with its source line and a caret. `sources` holds the text of each file."""
     lines = {name: split_lines(text) for name, text in sources.items()}
-    hidden = {(place.file, place.line) for place in _secret_places(problems)}
+    # Where a secret may be written out, the line is not shown, whatever else is wrong with it.
+    hidden = {(problem.place.file, problem.place.line) for problem in problems if problem.hide_source}
     # A line may be long, and have a problem in each of its words.
     hidden |= {
         (file, line)
@@ -42,11 +43,6 @@ def counted(problems: Iterable[Problem]) -> str:
     severities = [problem.severity for problem in problems]
     counts = ((severities.count(severity), severity.value) for severity in Severity)
     return " and ".join(plural(count, noun) for count, noun in counts if count)
-
-
-def _secret_places(problems: Iterable[Problem]) -> Iterator[Place]:
-    """Where a secret may be written out: such lines are not shown, whatever else is wrong with them."""
-    return (problem.place for problem in problems if problem.hide_source)
 
 
 def _may_hold_secret(lines: Sequence[str], number: int) -> bool:

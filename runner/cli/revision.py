@@ -42,7 +42,6 @@ class Side:
         return text.replace(f"{path}/", inside).replace(path, self.label)
 
     def place(self, place: Place) -> str:
-        """A place in this side's files."""
         return self.shown(str(place))
 
 
@@ -63,9 +62,9 @@ def open_side(argument: str, beside: str, folder: Path) -> Side:
             f'there is no directory "{argument}", and no git repository here that could have such a revision'
         )
     if _git(where, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}") is None:
-        raise CannotRunError(
-            f'"{argument}" is neither a directory nor a git revision{_hint(revision, colon)}'
-        )
+        hint = "; a revision that this clone does not hold has to be fetched first"
+        hint = hint if colon or "/" in revision else ""
+        raise CannotRunError(f'"{argument}" is neither a directory nor a git revision{hint}')
     inside = PurePosixPath(path if colon else _path_beside(beside, where))
     tree = _git(
         where, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}:{_written(inside)}"
@@ -87,11 +86,6 @@ def _path_beside(beside: str, where: Path) -> str:
 def _written(path: PurePosixPath) -> str:
     """In git's form: the top itself is the empty path."""
     return "" if path == PurePosixPath() else path.as_posix()
-
-
-def _hint(revision: str, colon: str) -> str:
-    hint = "; a revision that this clone does not hold has to be fetched first"
-    return hint if colon or "/" in revision else ""
 
 
 def _check_out(top: Path, tree: str, folder: Path) -> None:

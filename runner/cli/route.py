@@ -19,11 +19,11 @@ from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.route_list import became, check_list, show_report, summary, unknown_agent
 from runner.cli.route_tree import show_tree
+from runner.cli.summary import answer_of
 from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
 from runner.config.load import load
 from runner.errors import UsageError
 from runner.model.call import WEB, Address, IncomingCall, Origin, Ringing, SipOrigin, Transport
-from runner.model.route import Route
 from runner.model.settings import Configuration
 from runner.model.values import Instant
 
@@ -31,7 +31,6 @@ ANY_AGENT = "any agent (from a browser that names none)"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
     add_directory(parser)
     add_environment(parser)
     parser.add_argument(
@@ -109,18 +108,12 @@ def _check_list(file: Path, configuration: Configuration, now: Instant) -> int:
 
 def _origin(to: str | None, caller: str | None, more: Sequence[str]) -> Origin:
     """A party such as web:AGENT or web:SUBJECT makes it a call from a browser."""
-    if not check_parties(caller, to, more):
-        return SipOrigin(headers=tuple(_headers(to, caller, more)))
-    return browser_origin(caller or WEB_CALLER, to or WEB)
-
-
-def _headers(to: str | None, caller: str | None, more: Iterable[str]) -> list[tuple[str, str]]:
-    headers = [("To", to)] if to is not None else []
-    headers += [("From", caller)] if caller is not None else []
-    headers += call_headers(more)
+    if check_parties(caller, to, more):
+        return browser_origin(caller or WEB_CALLER, to or WEB)
     if to is None and not more:
         raise UsageError("say who is called: --to NUMBER, or --header with the headers of a call")
-    return headers
+    parties = [(name, party) for name, party in (("To", to), ("From", caller)) if party is not None]
+    return SipOrigin(headers=(*parties, *call_headers(more)))
 
 
 def _expected(agent: str | None, match: Match, configuration: Configuration) -> int:
@@ -160,7 +153,7 @@ def _show_others(others: Iterable[Candidate], terminal: Terminal) -> None:
     shown = sorted(others, key=lambda other: not other.matches)
     if not shown:
         return
-    names = [printable(_name(other)) for other in shown]
+    names = [printable(answer_of(other.entry)) for other in shown]
     places = [printable(str(other.entry.place)) for other in shown]
     wide_name, wide_place = max(map(len, names)), max(map(len, places))
     terminal.line()
@@ -171,11 +164,6 @@ def _show_others(others: Iterable[Candidate], terminal: Terminal) -> None:
         why_not = printable(other.why_not)
         reason = terminal.styled(why_not, Style.WARNING) if other.matches else why_not
         terminal.line(f"  {agent}  {place:{wide_place}}  {reason}")
-
-
-def _name(candidate: Candidate) -> str:
-    entry = candidate.entry
-    return entry.agent if isinstance(entry, Route) else f"reject {entry.status}"
 
 
 def _party(address: Address, absent: str) -> str:

@@ -73,13 +73,11 @@ def check_list(file: Path, configuration: Configuration, now: Instant) -> ListRe
 
 
 def show_report(report: ListReport, file: Path, terminal: Terminal) -> None:
-    """Print every flaw, by line."""
     for flaw in sorted((*report.malformed, *report.mismatches), key=lambda flaw: flaw.line):
         terminal.line(printable(f"{file.as_posix()}:{flaw.line}: {flaw.message}"))
 
 
 def summary(report: ListReport) -> str:
-    """The report in one sentence."""
     summary = [f"{plural(report.calls, 'call')} checked"]
     if report.mismatches:
         summary.append(f"{len(report.mismatches)} not as expected")

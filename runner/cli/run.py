@@ -47,7 +47,6 @@ LEVELS = {
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
     add_directory(parser)
     add_environment(parser)
     parser.add_argument("--host", help="the address to listen on, instead of server.host")

@@ -8,13 +8,11 @@ from runner.config.checking.schema_files import KINDS, OUTPUTS, schema
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
     parser.add_argument(
         "kind", nargs="?", choices=(*KINDS, *OUTPUTS), default="agent", help="which schema (default: agent)"
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the schema to stdout."""
     print_json(schema(options.kind))
     return OK

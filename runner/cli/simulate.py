@@ -58,7 +58,6 @@ _TEMPLATE = 'the template "'
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
     add_directory(parser)
     add_environment(parser)
     parser.add_argument("--agent", metavar="NAME", help="the agent to call")

@@ -1,6 +1,7 @@
 """Shows what a person wants to see when a runner starts: agents, routes in order, webhook address, store."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import TypeAlias
 
 from runner import __version__
 from runner.api.realtime.facts import BASE_URL
@@ -18,7 +19,8 @@ CONSOLE_NOTE = "sign in with a token of server.admin.tokens"
 DEV_CONSOLE_NOTE = "open to everybody at this machine, without a token"
 WEBHOOK_NOTE = "enter its public https:// address at the API"
 
-Row = tuple[str, str]
+RoutingRow: TypeAlias = tuple[str, str, str]
+"""Who answers, the rule's place, and what it asks for."""
 
 
 def show_summary(
@@ -31,15 +33,13 @@ def show_summary(
 ) -> None:
     """Print the summary. It holds no secret and no instructions. `is_dev`: nobody is asked for a token."""
     settings = configuration.settings
-    agents = configuration.agents.values()
-    routes = in_order(route for agent in agents for route in agent.routes)
+    rejects, routes, otherwise = routing_rows(configuration)
+    hidden = len(routes) - MOST_ROUTES
+    more = [("…", f"and {hidden} more")] if hidden > 0 else []
+    shown = [(answer, words) for answer, _, words in (*rejects, *routes[:MOST_ROUTES])]
     terminal.line(f"phone-agents {__version__} serves {printable(configuration.directory)}")
-    _section("agents", [(agent.id, _agent(agent)) for agent in agents], terminal)
-    _section(
-        "routes, the first that matches wins",
-        [*_rejects(settings.routing.reject), *_routes(routes), _otherwise(settings.routing.otherwise)],
-        terminal,
-    )
+    _section("agents", [(agent.id, _agent(agent)) for agent in configuration.agents.values()], terminal)
+    _section("routes, the first that matches wins", [*shown, *more, otherwise[:2]], terminal)
     _section("webhook", [(webhook_url, WEBHOOK_NOTE)], terminal)
     if console_url is not None:
         _section("console", [(console_url, DEV_CONSOLE_NOTE if is_dev else CONSOLE_NOTE)], terminal)
@@ -53,7 +53,7 @@ def show_talk(configuration: Configuration, url: str, terminal: Terminal, *, sta
     _section("talk", [(f"{url}/talk/{agent}", who) for agent in configuration.agents], terminal)
 
 
-def _section(title: str, rows: list[Row], terminal: Terminal) -> None:
+def _section(title: str, rows: Sequence[tuple[str, str]], terminal: Terminal) -> None:
     width = max((len(name) for name, _ in rows), default=0)
     terminal.line()
     terminal.line(terminal.styled(title, Style.BOLD))
@@ -71,22 +71,24 @@ def _agent(agent: Agent) -> str:
     return ", ".join(parts) + (f": {description}" if description else "")
 
 
-def _rejects(rules: Iterable[RejectRule]) -> list[Row]:
-    return [(f"reject {rule.status}", asks(rule.conditions)) for rule in rules]
-
-
-def _routes(routes: list[Route]) -> list[Row]:
-    shown = [
-        (route.agent, asks(route.conditions) + (f", priority {route.priority}" if route.priority else ""))
-        for route in routes[:MOST_ROUTES]
+def routing_rows(configuration: Configuration) -> tuple[list[RoutingRow], list[RoutingRow], RoutingRow]:
+    """The reject rules and the routes, each in the order in which they are tried, and the last resort."""
+    routing = configuration.settings.routing
+    rejects = [(answer_of(rule), str(rule.place), asks(rule.conditions)) for rule in in_order(routing.reject)]
+    routes = [
+        (
+            route.agent,
+            str(route.place),
+            asks(route.conditions) + (f", priority {route.priority}" if route.priority else ""),
+        )
+        for route in in_order(route for agent in configuration.agents.values() for route in agent.routes)
     ]
-    hidden = len(routes) - len(shown)
-    return [*shown, ("…", f"and {hidden} more")] if hidden else shown
+    return rejects, routes, (answer_of(routing.otherwise), "otherwise", "every other call")
 
 
-def _otherwise(otherwise: Otherwise) -> Row:
-    chosen = otherwise.agent if isinstance(otherwise, ToAgent) else f"reject {otherwise.status}"
-    return (chosen, "otherwise")
+def answer_of(rule: Route | RejectRule | Otherwise) -> str:
+    """The agent that answers by a rule, or `reject 404`."""
+    return rule.agent if isinstance(rule, Route | ToAgent) else f"reject {rule.status}"
 
 
 def asks(conditions: Conditions) -> str:

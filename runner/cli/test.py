@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -25,7 +24,6 @@ from runner.scenario.player import Player, ScenarioResult
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
     parser.add_argument(
         "directories",
         nargs="*",
@@ -154,12 +152,8 @@ def _print_errors(loaded: Sequence[Loaded]) -> bool:
 def _coverage(loaded: Sequence[Loaded], touched: Sequence[frozenset[Use]]) -> Coverage:
     """Over all directories: only its own scenarios cover what a directory declares."""
     coverages = [coverage(one.declared, mine) for one, mine in zip(loaded, touched, strict=True)]
-    whole = Coverage(declared=0, untouched=())
-    for one in coverages:
-        whole = replace(
-            whole, declared=whole.declared + one.declared, untouched=(*whole.untouched, *one.untouched)
-        )
-    return whole
+    untouched = tuple(each for one in coverages for each in one.untouched)
+    return Coverage(declared=sum(one.declared for one in coverages), untouched=untouched)
 
 
 def _sources(loaded: Iterable[Loaded]) -> dict[str, str]:

@@ -42,22 +42,18 @@ class ScenarioReport:
 
     @property
     def failed(self) -> int:
-        """How many scenarios have failed."""
         return sum(bool(self.failures(played)) for played in self.played)
 
     @property
     def is_covered(self) -> bool:
-        """Whether the required coverage is reached."""
         return self.coverage is None or self.coverage.percent >= (self.min_coverage or 0.0)
 
     @property
     def is_passed(self) -> bool:
-        """Whether nothing is wrong."""
         return not self.failed and self.is_covered
 
 
 def summary(report: ScenarioReport, directories: Sequence[Path]) -> str:
-    """The result in one line."""
     names = ", ".join(f'"{directory}"' for directory in directories)
     scenarios = plural(len(report.played), "scenario")
     result = f"{report.failed} of {scenarios} failed" if report.failed else f"{scenarios} passed"

@@ -42,7 +42,6 @@ class _Checked:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
     parser.add_argument(
         "directories",
         nargs="*",

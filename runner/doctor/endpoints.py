@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from runner.doctor.finding import Check, Finding
+from runner.doctor.finding import Finding, Subject
 from runner.doctor.probe import EXPIRES_SOON_S, LookUp, NotReached, Reached, probe
 from runner.model.settings import Configuration
 from runner.model.tool import ClientCredentials, HttpBinding
@@ -13,7 +13,7 @@ from runner.model.values import Instant
 from runner.wording import plural
 
 AT_ONCE = 8
-ENDPOINT = Check("endpoint")
+ENDPOINT = Subject("endpoint")
 
 
 async def examine_endpoints(
@@ -34,7 +34,6 @@ async def examine_endpoints(
 
 
 def reached_finding(host: str, reached: Reached, users: list[str], now: Instant) -> Finding:
-    """The finding for a host that was reached."""
     text = f"{host} for {_users(users)}: {reached.address}, {reached.took_s * 1000:.0f} ms"
     if reached.expires_at is not None and reached.expires_at - now < EXPIRES_SOON_S:
         days = max(0, int((reached.expires_at - now) // 86400))

@@ -7,7 +7,7 @@ from typing import Any
 
 from runner.api.webhook import MIN_KEY_BYTES, is_secret
 from runner.doctor.endpoints import examine_endpoints
-from runner.doctor.finding import Check, Finding
+from runner.doctor.finding import Finding, Subject
 from runner.doctor.machine import examine_port, files_finding
 from runner.doctor.probe import LookUp
 from runner.doctor.store import STORE, examine_store
@@ -19,8 +19,8 @@ from runner.model.values import Instant
 from runner.serve.provider_secrets import is_api_key
 from runner.serve.secrets import find_secret, find_store
 
-WEBHOOK_SECRET = Check("webhook secret")
-SECRETS = Check("secrets")
+WEBHOOK_SECRET = Subject("webhook secret")
+SECRETS = Subject("secrets")
 
 
 async def examine(
@@ -64,7 +64,7 @@ def webhook_secrets(
     usable, findings = None, []
     for reference in references:
         try:
-            secret = find_secret(reference, environ).value
+            secret = find_secret(reference, environ)()
         except CannotRunError as error:
             findings.append(
                 WEBHOOK_SECRET.error(
@@ -110,7 +110,7 @@ async def _voice_api(
 ) -> list[Finding]:
     reference = configuration.settings.provider.api_key
     try:
-        key = find_secret(reference, environ).value
+        key = find_secret(reference, environ)()
     except CannotRunError as error:
         return [API_KEY.error(str(error), "make a key at the API, and set it where the runner starts")]
     if not is_api_key(key):

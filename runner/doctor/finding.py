@@ -29,13 +29,12 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Subject:
     """A thing that is checked; makes the findings about it."""
 
     name: str
 
     def ok(self, text: str) -> Finding:
-        """It is as it should be."""
         return Finding(subject=self.name, state=FindingState.OK, text=text)
 
     def warning(self, text: str, remedy: str) -> Finding:
@@ -43,9 +42,7 @@ class Check:
         return Finding(subject=self.name, state=FindingState.WARNING, text=text, remedy=remedy)
 
     def error(self, text: str, remedy: str) -> Finding:
-        """It does not work."""
         return Finding(subject=self.name, state=FindingState.ERROR, text=text, remedy=remedy)
 
     def skipped(self, text: str, remedy: str = "") -> Finding:
-        """It was not checked."""
         return Finding(subject=self.name, state=FindingState.SKIPPED, text=text, remedy=remedy)

@@ -34,7 +34,7 @@ class HeldCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ClaimLimits:
     """How many calls an agent takes, over all runners; None sets no limit."""
 
     concurrent_calls: int | None = None

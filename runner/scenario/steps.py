@@ -8,6 +8,7 @@ before an interruption, a restart or the loss of the sideband does a step leave 
 import math
 from typing import assert_never
 
+from runner.call.machine.connection import REDIAL_DELAYS_S
 from runner.call.machine.phase import Phase
 from runner.model.action import Timer, TimerKind
 from runner.model.event import Unreachable
@@ -43,8 +44,8 @@ from runner.standin.script import (
 )
 
 KEYS = Timer(TimerKind.KEYS)
-GIVEN_UP_AFTER_S = 11.2
-"""A sideband that is away for longer is not dialled again (`runner.serve.timeouts`)."""
+GIVEN_UP_AFTER_S = sum(REDIAL_DELAYS_S)
+"""A sideband that is away for longer is not dialled again."""
 
 
 class StepPlayer:

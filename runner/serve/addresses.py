@@ -1,5 +1,6 @@
 """Reads network addresses as texts: which kind of network one is of, and whose it counts as."""
 
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 
@@ -32,3 +33,23 @@ def counted_as(host: str) -> str:
     if isinstance(address, IPv6Address) and not address.ipv4_mapped:
         return str(int(address) >> 64)
     return host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientAddress:
+    """Where a request comes from."""
+
+    address: str
+    proxy: str | None = None
+    """The proxy that says so."""
+
+    @classmethod
+    def of(cls, peer: str, forwarded_for: str) -> "ClientAddress":
+        """Behind a proxy of one's own, it is what the proxy has seen: the last entry of `X-Forwarded-For`.
+
+        A peer in the public network is not such a proxy, and may claim any address.
+        """
+        seen = forwarded_for.rpartition(",")[2].strip()
+        if is_private(peer) and parsed(seen) is not None:
+            return cls(address=seen, proxy=peer)
+        return cls(address=peer)

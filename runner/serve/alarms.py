@@ -45,7 +45,6 @@ class Alarms:
             self._ring_at(at)
 
     def cancel(self, sleeper: Sleeper) -> None:
-        """Do not wake it."""
         if sleeper.wakes_at is None:
             return
         sleeper.wakes_at = None

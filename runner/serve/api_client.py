@@ -93,7 +93,7 @@ class ApiClient:
             if not self.api.is_retryable(order, reply):
                 break
             if reply.was_sent:
-                self._note_unsettled(call_id)
+                self.may_have_decided(call_id)
             wait_s = min(self._timeouts.retry_s * 2 ** (attempt - 1), LONGEST_WAIT_S)
             wait_s = jittered(wait_s, call_id, attempt)
             if clock() + wait_s >= deadline - self._timeouts.retry_s:  # too late for another try
@@ -138,8 +138,10 @@ class ApiClient:
                 assert_never(order)
 
     def may_have_decided(self, call_id: str) -> None:
-        """A previous process may have answered or rejected this call."""
-        self._note_unsettled(call_id)
+        """The API may have decided about this call already, for a previous process or an earlier request."""
+        self._unsettled[call_id] = None
+        if len(self._unsettled) > MOST_UNSETTLED:
+            del self._unsettled[next(iter(self._unsettled))]
 
     def _note(self, order: Order, reply: HttpReply, call_id: str) -> None:
         """Count the reply, and note what it says about our key."""
@@ -152,13 +154,7 @@ class ApiClient:
         elif reply.status is not None and reply.status < 500 and reply.status not in (401, 403):
             self._refused = None
 
-    def _note_unsettled(self, call_id: str) -> None:
-        self._unsettled[call_id] = None
-        if len(self._unsettled) > MOST_UNSETTLED:
-            del self._unsettled[next(iter(self._unsettled))]
-
     async def _send(self, request: HttpRequest, longest_s: float) -> HttpReply:
-        """Send one attempt."""
         # Never zero, which aiohttp takes for no deadline at all.
         timeout_s = max(min(request.timeout_s, longest_s), self._timeouts.retry_s)
         try:

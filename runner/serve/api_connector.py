@@ -15,7 +15,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.tracing import Trace
 
 from runner.serve.head_first import read_heads_first
-from runner.serve.names import Names
+from runner.serve.names import NameResolver
 
 FRESH_S = 1.0
 """Since a connection was used last. The API may be about to close an older one."""
@@ -24,7 +24,7 @@ FRESH_S = 1.0
 class ApiConnector(aiohttp.TCPConnector):
     """The connections to one API that carry requests. Needs a running event loop."""
 
-    def __init__(self, *, names: Names, tls: ssl.SSLContext) -> None:
+    def __init__(self, *, names: NameResolver, tls: ssl.SSLContext) -> None:
         # No limit: with aiohttp's own of 100, callers would keep ringing until others are answered.
         super().__init__(limit=0, resolver=names)
         self._names = names

@@ -72,5 +72,4 @@ def create_app(
 
 
 def webhook_url(runner_url: str) -> str:
-    """Where webhooks arrive at this machine."""
     return runner_url + WEBHOOK_PATH

@@ -65,11 +65,7 @@ class CallActions:
         self.orders = CallOrders(
             api=self._api, tools=shared.clients.endpoints, hold=context.hold, timeouts=context.timeouts
         )
-        self._sideband = LiveSideband(
-            context=context,
-            api=self._api.api,
-            sidebands=shared.clients.sidebands,
-        )
+        self._sideband = LiveSideband(context=context, api=self._api.api, sidebands=shared.clients.sidebands)
         self._slot = CallSlot(
             counts=shared.counts, hold=context.hold, metrics=shared.metrics, created_at=created_at
         )
@@ -122,7 +118,6 @@ class CallActions:
         await self._sideband.close()
 
     def let_go(self) -> None:
-        """The call is over: break the cycles with it."""
         self._timers.let_go()
         self._sideband.let_go()
 

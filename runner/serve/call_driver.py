@@ -86,12 +86,10 @@ class CallDriver:
 
     @property
     def is_answered(self) -> bool:
-        """Whether the API has put the caller through to us."""
         return self.ring_outcome.is_answered
 
     @property
     def sdp(self) -> str:
-        """The SDP answer for the call's browser."""
         return self._actions.sdp
 
     @property
@@ -171,7 +169,6 @@ class CallDriver:
         self.ring_outcome.note(machine)
 
     def _take_over(self, machine: CallMachine) -> None:
-        """Continue where the previous process has left the call."""
         call_log.taken_over(machine)
         self._agent = machine.agent
         self._note_words()

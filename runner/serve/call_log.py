@@ -52,7 +52,6 @@ def rings(machine: CallMachine) -> None:
 
 
 def taken_over(machine: CallMachine) -> None:
-    """A call is taken over from another process."""
     extra = {
         "call_id": machine.call.id,
         "agent": machine.agent.id if machine.agent is not None else None,
@@ -62,7 +61,6 @@ def taken_over(machine: CallMachine) -> None:
 
 
 def rang(machine: CallMachine, result: RingResult, took_s: float) -> None:
-    """The result of the ringing."""
     reception = machine.reception
     extra = {"call_id": machine.call.id, "agent": reception.agent, "result": result.value}
     if reception.rejected_with is not None:

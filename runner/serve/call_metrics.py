@@ -4,8 +4,6 @@ from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from runner.api.realtime.facts import INSUFFICIENT_QUOTA
-
 WAITS_S = (0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10)
 """Silence as callers know it: under half a second is a conversation; after two they ask whether anybody is
 there.
@@ -23,15 +21,12 @@ class MetricMaker:
         self._registry = registry
 
     def counter(self, name: str, text: str, *labels: str) -> Counter:
-        """A number that only grows."""
         return Counter(f"phone_agents_{name}", text, labels, registry=self._registry)
 
     def gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        """A number as it is now."""
         return Gauge(f"phone_agents_{name}", text, labels, registry=self._registry)
 
     def histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-        """How often each size was seen."""
         return Histogram(f"phone_agents_{name}", text, labels, buckets=buckets, registry=self._registry)
 
 
@@ -74,8 +69,6 @@ class CallMetrics:
         self.api_errors = make.counter(
             "api_errors", "Error events and failed responses of the voice API, by error code.", "code"
         )
-        # At zero from the start, so that an alert sees the first one.
-        self.api_errors.labels(code=INSUFFICIENT_QUOTA)
         self.barge_ins = make.counter("barge_ins", "Interruptions of the agent by the caller.", "agent")
         self.collisions = make.counter(
             "collisions", "Responses requested while the API had already started one of its own.", "agent"
@@ -109,6 +102,10 @@ class CallMetrics:
             "agent",
         )
         self._codes: set[str] = set()
+
+    def expect_error(self, code: str) -> None:
+        """Count an error from zero on, so that an alert sees the first one."""
+        self.api_errors.labels(code=code)
 
     def count_error(self, code: str) -> None:
         """Count an error of the API. Its codes come from outside, so the number of labels is bounded."""

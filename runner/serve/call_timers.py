@@ -68,11 +68,9 @@ class CallTimers:
             self._alarms.set(self, due)
 
     def clear(self, timer: Timer) -> None:
-        """Cancel the timer."""
         self._due.pop(timer, None)
 
     def cancel(self) -> None:
-        """Cancel all timers."""
         self._due.clear()
         self._alarms.cancel(self)
 
@@ -81,7 +79,6 @@ class CallTimers:
         del self._fired
 
     def wake(self) -> None:
-        """The alarm goes off."""
         if self._context is not None:
             self._context.run(self._fire_late)
 

@@ -14,7 +14,7 @@ from runner.model.settings import Settings
 from runner.serve.api_client import ApiClient
 from runner.serve.api_connector import ApiConnector
 from runner.serve.egress import GuardedConnector
-from runner.serve.names import Names
+from runner.serve.names import NameResolver
 from runner.serve.oauth import TokenSender
 from runner.serve.process import Process
 from runner.serve.secrets import FoundSecrets
@@ -47,8 +47,9 @@ class Clients:
     ) -> Self:
         """Tools connect through `new_connector`'s connector, by default one that keeps to `egress`."""
         owner, timeouts = process.owner, process.timeouts
+        process.metrics.served.expect_error(realtime.out_of_quota)
         provider, tls = settings.provider, client_context()
-        names = Names(threads=API_LOOKUPS)
+        names = NameResolver(threads=API_LOOKUPS)
         connector = ApiConnector(names=names, tls=tls)
         api_session = await owner.enter_async_context(
             aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())

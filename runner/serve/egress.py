@@ -15,7 +15,7 @@ from aiohttp.tracing import Trace
 from runner.call.tools.egress import refuse_address, refuse_host
 from runner.errors import PhoneAgentsError
 from runner.model.settings import Egress
-from runner.serve.names import Names
+from runner.serve.names import NameResolver
 
 LOOKUPS = 32
 """Threads that look up names for tools: this many slow names before others wait."""
@@ -53,7 +53,6 @@ class GuardedResolver(AbstractResolver):
         return allowed
 
     async def close(self) -> None:
-        """Close the resolver behind this one."""
         await self._resolver.close()
 
 
@@ -71,7 +70,7 @@ class GuardedConnector(aiohttp.TCPConnector):
         """
         self._egress = egress
         super().__init__(
-            resolver=GuardedResolver(egress, resolver or Names(threads=LOOKUPS)),
+            resolver=GuardedResolver(egress, resolver or NameResolver(threads=LOOKUPS)),
             use_dns_cache=False,
             # The client bounds their number.
             limit=0,

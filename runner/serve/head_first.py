@@ -81,11 +81,9 @@ class HeadFirst(ResponseHandler):
 
     @property
     def should_close(self) -> bool:
-        """Whether the connection serves no further request."""
         return bool(self._slices) or super().should_close
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of a reply."""
         if not data:  # aiohttp itself asks to continue with what it has.
             super().data_received(data)
             return
@@ -101,7 +99,6 @@ class HeadFirst(ResponseHandler):
                 self.transport.pause_reading()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """The connection is closed; a body may end so."""
         if self._slices:
             self._lost = (exc,)
         else:

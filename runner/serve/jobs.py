@@ -31,7 +31,7 @@ from runner.serve.background import Background
 from runner.serve.metrics import Metrics
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import Sender
-from runner.store.store import Jobs
+from runner.store.store import JobStore
 
 log = logging.getLogger("runner.serve.jobs")
 
@@ -53,7 +53,7 @@ class JobWorker:
     `start` it once, `wake` it when there is a new job, `close` it.
     """
 
-    store: Jobs
+    store: JobStore
     model: ModelClient
     endpoints: Sender
     secrets: Callable[[], Mapping[str, str]]
@@ -79,7 +79,6 @@ class JobWorker:
         self._background.start()
 
     def wake(self) -> None:
-        """Something may be due now."""
         self.changed.set()
 
     async def settle(self) -> None:

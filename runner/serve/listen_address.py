@@ -22,7 +22,6 @@ async def open_port(listener: Listener, host: str, port: int, backlog: int, opti
 
 
 def url_of(host: str, port: int) -> str:
-    """The URL of a listener."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

@@ -130,11 +130,9 @@ class Listener:
             self._open[connection] = None
 
     def forget(self, connection: "ClientConnection") -> None:
-        """It is closed."""
         self._open.pop(connection, None)
 
     def count(self, reason: ClosedBecause) -> None:
-        """Count a connection that we closed."""
         self._metrics.connections_closed.labels(reason=reason.value).inc()
 
 
@@ -175,7 +173,6 @@ class ClientConnection(web.RequestHandler):
         return bool(self._messages)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client has connected."""
         tcp = cast(asyncio.Transport, transport)
         self._tcp = tcp
         super().connection_made(transport)
@@ -185,25 +182,21 @@ class ClientConnection(web.RequestHandler):
             self.force_close()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of a request, of its head or of its body."""
         if self._is_idle:
             self._is_idle = False
             self._wait(self._listener.timeouts.head_s, ClosedBecause.HEAD)
         super().data_received(data)
 
     def pause_writing(self) -> None:
-        """The client does not read as fast as we answer."""
         super().pause_writing()
         send_s = self._listener.timeouts.send_s
         self._send_deadline = self._loop.call_later(send_s, self.drop, ClosedBecause.STALLED)
 
     def resume_writing(self) -> None:
-        """The client reads again."""
         _cancel(self._send_deadline)
         super().resume_writing()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """The connection is closed, by either side."""
         _cancel(self._deadline)
         _cancel(self._send_deadline)
         self._tcp = None
@@ -216,7 +209,6 @@ class ClientConnection(web.RequestHandler):
         self._request = request
 
     def end(self) -> None:
-        """The request was answered."""
         self._request = None
         self._is_idle = True
         self._wait(self._listener.timeouts.idle_s, ClosedBecause.IDLE)

@@ -46,7 +46,6 @@ class LiveCall:
     )
 
     def __init__(self, driver: CallDriver, shared: SharedByCalls) -> None:
-        """The call of this driver, which has not begun."""
         self.id = driver.ringing.call_id
         self._api = shared.clients.api
         self._driver = driver
@@ -69,17 +68,14 @@ class LiveCall:
 
     @property
     def is_answered(self) -> bool:
-        """Whether the API has put the caller through to us."""
         return self._driver.is_answered
 
     @property
     def sdp(self) -> str:
-        """The SDP answer for the call's browser."""
         return self._driver.sdp
 
     @property
     def follower(self) -> Follower | None:
-        """The current follower; without one, nothing is kept for followers."""
         return self._driver.follower
 
     @follower.setter
@@ -93,7 +89,6 @@ class LiveCall:
                 await self._driver.opened_or_over.wait()
 
     def hears_us(self) -> None:
-        """The browser reports that its media are connected."""
         self._driver.happen(CallerConnected())
 
     async def run(self) -> CallRecord | None:
@@ -118,7 +113,6 @@ class LiveCall:
             driver.report_end(record)
 
     async def ring_result(self) -> RingResult:
-        """Wait for the result of the ringing."""
         return await self._driver.ring_outcome.known()
 
     def end(self, reason: str) -> None:
@@ -132,7 +126,6 @@ class LiveCall:
         return self.machine.deed(steered.id) if self.machine is not None else None
 
     async def settle(self) -> None:
-        """Wait until the events that had to wait are handled."""
         await self._driver.settle()
 
     def drop(self) -> None:
@@ -146,17 +139,14 @@ class LiveCall:
         self._driver.over.set()
 
     async def jobs(self, record: CallRecord) -> tuple[Job, ...]:
-        """The jobs after the call."""
         machine, now = self.machine, self._driver.context.clock()
         return () if machine is None else await _aside(machine, lambda: machine.jobs(record, now))
 
     @property
     def owner(self) -> Owner | None:
-        """The runner and the fence under which the record is saved."""
         return self._driver.context.hold.owner
 
     async def release(self) -> None:
-        """Release the hold on the call."""
         try:
             if not self._is_dropped:
                 await self._driver.context.hold.release(was_served=self.is_answered)

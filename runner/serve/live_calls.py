@@ -86,7 +86,6 @@ class LiveCalls(Generic[AnyCall]):
         return len(self._calls)
 
     def serve(self, call: AnyCall) -> None:
-        """Serve this call from now on."""
         task = asyncio.create_task(self._serve(call), name=f"call {call.id}")
         self._calls[task] = self._by_id[call.id] = call
         task.add_done_callback(self._forget)
@@ -118,7 +117,6 @@ class LiveCalls(Generic[AnyCall]):
         await asyncio.gather(*map(hand_over, calls))
 
     def find(self, call_id: str) -> AnyCall | None:
-        """The call of this id, when this process serves it."""
         return self._by_id.get(call_id)
 
     def all(self) -> list[AnyCall]:
@@ -130,7 +128,6 @@ class LiveCalls(Generic[AnyCall]):
         return [call.id for call in self._calls.values() if call.is_answered]
 
     async def idle(self) -> None:
-        """Wait until there is no live call."""
         while self._calls:
             await asyncio.wait(tuple(self._calls))
 

@@ -16,7 +16,7 @@ WINDOW_S = 10.0
 MOST_KEYS = 10_000
 """Windows open together. Beyond that the oldest is closed early, and reported."""
 
-Key: TypeAlias = tuple[str, int, str, str | None]
+LineKey: TypeAlias = tuple[str, int, str, str | None]
 """The key of similar lines: logger, level, event, call."""
 
 
@@ -24,7 +24,7 @@ Key: TypeAlias = tuple[str, int, str, str | None]
 class Folded:
     """A closed window in which lines were held back."""
 
-    key: Key
+    key: LineKey
     held_back: int
 
 
@@ -37,10 +37,10 @@ class Folding:
         self._most = most
         self._most_of_a_call = most_of_a_call
         self._window_s = window_s
-        self._windows: dict[Key, tuple[float, int]] = {}
+        self._windows: dict[LineKey, tuple[float, int]] = {}
         """The start and the number of lines of each window; oldest first."""
 
-    def passes(self, key: Key, now: float) -> bool:
+    def passes(self, key: LineKey, now: float) -> bool:
         """Whether to write a line. Call `due` first, so that no line counts for a window that is over."""
         began, count = self._windows.get(key, (now, 0))
         self._windows[key] = began, count + 1
@@ -58,5 +58,5 @@ class Folding:
                 over.append(Folded(key=key, held_back=held_back))
         return over
 
-    def _most_of(self, key: Key) -> int:
+    def _most_of(self, key: LineKey) -> int:
         return self._most if key[3] is None else self._most_of_a_call

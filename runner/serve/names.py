@@ -32,7 +32,7 @@ MOST_KNOWN = 1000
 SECOND_FAMILY_S = 0.25
 """Before the host's next address is tried in parallel (RFC 8305)."""
 
-LookUp = Callable[..., list[Any]]
+_GetAddrInfo = Callable[..., list[Any]]
 _Key: TypeAlias = tuple[str, int, int]
 
 
@@ -42,10 +42,10 @@ class _Known:
     at: float
 
 
-class Names(AbstractResolver):
+class NameResolver(AbstractResolver):
     """A pool of threads, and the results of its lookups. Concurrent requests for a name share one lookup."""
 
-    def __init__(self, *, threads: int, look_up: LookUp = socket.getaddrinfo) -> None:
+    def __init__(self, *, threads: int, look_up: _GetAddrInfo = socket.getaddrinfo) -> None:
         """`threads`: lookups in flight together, besides those that hang; further ones wait. Needs a running
         event loop.
         """

@@ -61,7 +61,6 @@ class TokenSender:
         return replace(reply, took_s=loop.time() - began)
 
     async def close(self) -> None:
-        """Stop requesting tokens."""
         for fetch in self._running:
             fetch.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)

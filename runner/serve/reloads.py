@@ -31,7 +31,6 @@ class Reloads:
             work.start()
 
     async def close(self) -> None:
-        """Stop reloading."""
         for work in self._work:
             await work.stop()
 

@@ -9,31 +9,25 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from runner.errors import CannotRunError
-from runner.model.settings import Browser, SecretRef, Settings
+from runner.model.settings import SecretRef, Settings
 
 log = logging.getLogger("runner.serve.secrets")
 
 MAX_FILE_BYTES = 64 * 1024
 
-_Version: TypeAlias = tuple[int, int, int]
+_FileState: TypeAlias = tuple[int, int, int]
 
 
-class Secret(Protocol):
-    """One secret, wherever it is kept."""
-
-    @property
-    def value(self) -> str:
-        """Its current value."""
+Secret: TypeAlias = Callable[[], str]
+"""Returns the current value of one secret, wherever it is kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class FixedSecret:
+def fixed_secret(value: str) -> Secret:
     """A secret that never changes while the process lives."""
-
-    value: str = field(repr=False)
+    return lambda: value
 
 
 class FileSecret:
@@ -49,8 +43,7 @@ class FileSecret:
         self._version = _version(name)
         self._value = _read_file(name)
 
-    @property
-    def value(self) -> str:
+    def __call__(self) -> str:
         """The secret as the file has it now, or had it last."""
         version = _version(self._name)
         if version != self._version:
@@ -72,11 +65,10 @@ class Secrets(Mapping[str, str]):
 
     @classmethod
     def fixed(cls, values: Mapping[str, str]) -> "Secrets":
-        """Secrets that never change."""
-        return cls({name: FixedSecret(value) for name, value in values.items()})
+        return cls({name: fixed_secret(value) for name, value in values.items()})
 
     def __getitem__(self, name: str) -> str:
-        return self._secrets[name].value
+        return self._secrets[name]()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._secrets)
@@ -88,25 +80,19 @@ class Secrets(Mapping[str, str]):
         return f"Secrets({', '.join(sorted(self._secrets))})"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FoundSecrets:
-    """Every secret that a running process needs, with its current value at each use."""
+    """Every secret that a running process needs. Each is called at each use, for its current value."""
 
-    def __init__(
-        self,
-        *,
-        api_key: Secret,
-        webhook_secrets: Sequence[Secret],
-        tools: Secrets,
-        store: Secret | None = None,
-        admin_tokens: Mapping[str, Secret] | None = None,
-        browser: Secret | None = None,
-    ) -> None:
-        self._api_key = api_key
-        self._admin_tokens = dict(admin_tokens or {})
-        self._store = store
-        self._browser = browser
-        self._webhook_secrets = tuple(webhook_secrets)
-        self.tools = tools
+    api_key: Secret = field(repr=False)
+    webhook_secrets: Callable[[], tuple[str, ...]] = field(repr=False)
+    tools: Secrets
+    store: Callable[[], str | None] = field(repr=False, default=lambda: None)
+    """The URL of the store, where it is a secret."""
+    admin_tokens: Callable[[], Mapping[str, str]] = field(repr=False, default=dict)
+    """By name."""
+    browser: Secret = field(repr=False, default=str)
+    """Signs the tokens of browsers' callers; empty where there is none."""
 
     @classmethod
     def fixed(
@@ -116,39 +102,15 @@ class FoundSecrets:
         webhook_secrets: Sequence[str],
         tools: Mapping[str, str],
         admin_tokens: Mapping[str, str] | None = None,
-        browser: str | None = None,
+        browser: str = "",
     ) -> "FoundSecrets":
-        """Secrets that never change."""
         return cls(
-            api_key=FixedSecret(api_key),
-            webhook_secrets=[FixedSecret(secret) for secret in webhook_secrets],
+            api_key=fixed_secret(api_key),
+            webhook_secrets=lambda: tuple(webhook_secrets),
             tools=Secrets.fixed(tools),
-            admin_tokens={name: FixedSecret(token) for name, token in (admin_tokens or {}).items()},
-            browser=FixedSecret(browser) if browser is not None else None,
+            admin_tokens=lambda: admin_tokens or {},
+            browser=fixed_secret(browser),
         )
-
-    def api_key(self) -> str:
-        """The key of the voice API."""
-        return self._api_key.value
-
-    def store(self) -> str | None:
-        """The URL of the store, where it is a secret."""
-        return self._store.value if self._store is not None else None
-
-    def webhook_secrets(self) -> tuple[str, ...]:
-        """The secrets that webhooks may be signed with."""
-        return tuple(secret.value for secret in self._webhook_secrets)
-
-    def browser(self) -> str:
-        """The secret that signs the tokens of browsers' callers; empty where there is none."""
-        return self._browser.value if self._browser is not None else ""
-
-    def admin_tokens(self) -> dict[str, str]:
-        """The tokens of the admin API by name."""
-        return {name: token.value for name, token in self._admin_tokens.items()}
-
-    def __repr__(self) -> str:
-        return f"FoundSecrets(tools={self.tools})"
 
 
 def find_secrets(settings: Settings, environ: Mapping[str, str]) -> FoundSecrets:
@@ -164,28 +126,23 @@ def find_secrets(settings: Settings, environ: Mapping[str, str]) -> FoundSecrets
             return find_secret(ref, environ)
         except CannotRunError as error:
             missing.append(f"{error} ({purpose})")
-            return FixedSecret("")
+            return fixed_secret("")
 
+    webhook_secrets = [find("provider.webhook_secrets", ref) for ref in provider.webhook_secrets]
+    tokens = settings.server.admin.tokens if settings.server.admin is not None else {}
+    admin_tokens = {name: find(f"server.admin.tokens.{name}", token.ref) for name, token in tokens.items()}
+    browser = settings.server.browser.secret if settings.server.browser is not None else None
     secrets = FoundSecrets(
         api_key=find("provider.api_key", provider.api_key),
-        webhook_secrets=[find("provider.webhook_secrets", ref) for ref in provider.webhook_secrets],
+        webhook_secrets=lambda: tuple(secret() for secret in webhook_secrets),
         tools=Secrets({name: find(f"secrets.{name}", ref) for name, ref in settings.secrets.items()}),
-        store=find("store", settings.store) if isinstance(settings.store, SecretRef) else None,
-        admin_tokens={
-            name: find(f"server.admin.tokens.{name}", token.ref)
-            for name, token in (settings.server.admin.tokens if settings.server.admin else {}).items()
-        },
-        browser=_browser_secret(settings.server.browser, find),
+        store=find("store", settings.store) if isinstance(settings.store, SecretRef) else lambda: None,
+        admin_tokens=lambda: {name: token() for name, token in admin_tokens.items()},
+        browser=fixed_secret("") if browser is None else find("server.browser.secret", browser),
     )
     if missing:
         raise CannotRunError("; ".join(missing))
     return secrets
-
-
-def _browser_secret(browser: Browser | None, find: Callable[[str, SecretRef], Secret]) -> Secret | None:
-    if browser is None or browser.secret is None:
-        return None
-    return find("server.browser.secret", browser.secret)
 
 
 def find_store(settings: Settings, environ: Mapping[str, str]) -> str:
@@ -193,7 +150,7 @@ def find_store(settings: Settings, environ: Mapping[str, str]) -> str:
     if not isinstance(settings.store, SecretRef):
         return settings.store
     try:
-        return find_secret(settings.store, environ).value
+        return find_secret(settings.store, environ)()
     except CannotRunError as error:
         raise CannotRunError(f"{error} (store)") from None
 
@@ -207,10 +164,10 @@ def find_secret(ref: SecretRef, environ: Mapping[str, str]) -> Secret:
         raise CannotRunError(f'environment variable "{ref.env}" is not set')
     if not _trimmed(value):
         raise CannotRunError(f'environment variable "{ref.env}" is empty')
-    return FixedSecret(_trimmed(value))
+    return fixed_secret(_trimmed(value))
 
 
-def _version(name: str) -> _Version | None:
+def _version(name: str) -> _FileState | None:
     """Changes whenever the file does; None when it cannot be read. Includes the inode: Kubernetes changes a
     secret by putting another file in its place.
     """

@@ -15,7 +15,7 @@ from websockets.uri import parse_uri
 
 from runner.serve.api_client import ApiClient
 from runner.serve.jitter import jittered
-from runner.serve.names import Names
+from runner.serve.names import NameResolver
 from runner.serve.pings import Pings
 from runner.serve.sideband_opening import open_socket, upgrade
 from runner.serve.sideband_socket import SidebandSocket
@@ -63,7 +63,7 @@ class Sidebands:
         timeouts: Timeouts,
         *,
         tls: ssl.SSLContext | None = None,
-        names: Names | None = None,
+        names: NameResolver | None = None,
         kept: Callable[[str, int], asyncio.Transport | None] = lambda host, port: None,
     ) -> None:
         """`tls` and `names` are shared by all sidebands: a context of its own costs each call 35 ms and 1 MB,
@@ -73,7 +73,7 @@ class Sidebands:
         self._client = client
         self._timeouts = timeouts
         self._tls = tls or client_context()
-        self._names = names or Names(threads=1)
+        self._names = names or NameResolver(threads=1)
         self._kept = kept
         self._kept_again_at = 0.0
         """When a kept connection may be tried again."""
@@ -120,7 +120,6 @@ class Sidebands:
         connect: Callable[[str], Awaitable[SidebandSocket]],
         until_ours: Callable[[], Awaitable[None]] | None = None,
     ) -> SidebandSocket:
-        """Wait and try, once for each delay."""
         detail = ""
         for delay_s in delays_s:
             await asyncio.sleep(delay_s)

@@ -8,7 +8,7 @@ from typing import cast
 from websockets.exceptions import WebSocketException
 from websockets.uri import WebSocketURI, parse_uri
 
-from runner.serve.names import Names
+from runner.serve.names import NameResolver
 from runner.serve.pings import Pings
 from runner.serve.sideband_socket import SidebandSocket
 from runner.serve.timeouts import Timeouts
@@ -19,7 +19,7 @@ async def open_socket(
     url: str,
     headers: Mapping[str, str],
     *,
-    names: Names,
+    names: NameResolver,
     tls: ssl.SSLContext,
     timeouts: Timeouts,
     pings: Pings,
@@ -77,12 +77,10 @@ class _Opening(asyncio.Protocol):
             raise
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin the handshake."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.write(self._handshake.request)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of the answer, and perhaps of what follows it."""
         try:
             rest = self._handshake.receive(data)
         except WebSocketException as refusal:
@@ -99,14 +97,12 @@ class _Opening(asyncio.Protocol):
             socket.data_received(rest)
 
     def eof_received(self) -> None:
-        """The peer sends no more."""
         try:
             self._handshake.receive_eof()
         except WebSocketException as refusal:
             self._refused(refusal)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone, for whatever reason."""
         self._transport = None
         if not self._socket.done():
             self._socket.set_exception(exc or ConnectionResetError("the connection was closed"))

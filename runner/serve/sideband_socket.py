@@ -117,14 +117,12 @@ class SidebandSocket(asyncio.Protocol):
             self.abort()
 
     def abort(self) -> None:
-        """Cut the connection."""
         if self._transport is not None:
             self._transport.abort()
 
     # For the event loop
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have arrived."""
         if self._turns is not None:
             self._turns.add(data)
         elif self._receive is not None and len(data) <= SLICE_BYTES:
@@ -153,23 +151,19 @@ class SidebandSocket(asyncio.Protocol):
             self.abort()
 
     def eof_received(self) -> None:
-        """The peer sends no more: the connection is closed."""
         protocol = self._whole_protocol()
         protocol.receive_eof()
         self._flush(protocol)
 
     def pause_writing(self) -> None:
-        """The peer does not read what is sent."""
         longest_s = self._timeouts.sideband_ping_s
         self._stall_timer = self._loop.call_later(longest_s, self._fail, "the peer does not read")
 
     def resume_writing(self) -> None:
-        """The peer reads again."""
         if self._stall_timer is not None:
             self._stall_timer.cancel()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone, for whatever reason."""
         for timer in (self._stall_timer, self._close_timer):
             if timer is not None:
                 timer.cancel()
@@ -182,7 +176,6 @@ class SidebandSocket(asyncio.Protocol):
 
     @property
     def _is_open(self) -> bool:
-        """Whether messages may be sent."""
         return self._transport is not None and (self._protocol is None or self._protocol.is_open)
 
     def _frame_received(self, data: bytes) -> list[bytes]:
@@ -258,7 +251,6 @@ class SidebandSocket(asyncio.Protocol):
             self._bound_unsent()
 
     def _flush(self, protocol: WebSocketProtocol) -> None:
-        """Send what the protocol has to say."""
         transport = self._transport
         for data in protocol.data_to_send():
             if transport is None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from runner.call.machine.connection import REDIAL_DELAYS_S
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
@@ -34,7 +36,7 @@ class Timeouts:
     """Before each attempt to open the sideband of a call just accepted, which the API may not know yet."""
     attach_s: float = 6.0
     """For all of these attempts together; a call without a sideband by then has failed."""
-    redial_delays_s: tuple[float, ...] = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)
+    redial_delays_s: tuple[float, ...] = REDIAL_DELAYS_S
     """Before each attempt to reopen a lost sideband."""
     steady_s: float = 5.0
     """A sideband that is lost sooner counts as a failed attempt."""

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from runner.call.machine.world import World
 from runner.config.load import load
-from runner.config.problem import Problem, Severity
+from runner.config.problem import Severity
 from runner.config.version import ConfigurationVersion
 from runner.errors import PhoneAgentsError
 from runner.model.settings import Configuration, Settings
@@ -65,7 +65,7 @@ class ReloadError(Exception):
         self.reasons = reasons
 
 
-class Source(Protocol):
+class ConfigurationSource(Protocol):
     """The source of versions."""
 
     def read(self) -> Version:
@@ -76,7 +76,7 @@ class Source(Protocol):
 
 
 class DirectorySource:
-    """A `Source`: a configuration directory, with the environment of the process for its secrets."""
+    """A configuration directory, with the environment of the process for its secrets."""
 
     def __init__(
         self,
@@ -100,7 +100,8 @@ class DirectorySource:
         try:
             loaded = load(self._directory, self._environment)
             if loaded.configuration is None:
-                raise ReloadError(tuple(map(_line, _errors(loaded.problems))))
+                errors = (each for each in loaded.problems if each.severity is Severity.ERROR)
+                raise ReloadError(tuple(f"{each.place}: {each.message} [{each.rule}]" for each in errors))
             configuration = self._adapted(loaded.configuration)
             secrets = find_secrets(configuration.settings, self._environ)
         except PhoneAgentsError as error:
@@ -127,7 +128,7 @@ class DirectorySource:
 class Versions:
     """The version in force. `reload` puts another in its place."""
 
-    def __init__(self, first: Version, source: Source | None, metrics: Metrics) -> None:
+    def __init__(self, first: Version, source: ConfigurationSource | None, metrics: Metrics) -> None:
         self.current = first
         self._source = source
         self._metrics = metrics
@@ -148,14 +149,8 @@ class Versions:
                 self._metrics.reloads.labels(result="failed").inc()
                 self._metrics.last_reload_successful.set(0)
                 reasons = error.reasons[:MOST_PROBLEMS_LOGGED]
-                log.error(
-                    "configuration was not reloaded",
-                    extra={
-                        "hash": self.current.source.hash,
-                        "errors": len(error.reasons),
-                        "reasons": reasons,
-                    },
-                )
+                extra = {"hash": self.current.source.hash, "errors": len(error.reasons), "reasons": reasons}
+                log.error("configuration was not reloaded", extra=extra)
                 raise
             before, self.current = self.current, version
             self._metrics.reloads.labels(result="done").inc()
@@ -193,11 +188,3 @@ def _needs_restart(before: Settings, after: Settings) -> list[str]:
         for field in fields(Settings)
         if field.name not in RELOADED and getattr(before, field.name) != getattr(after, field.name)
     ]
-
-
-def _errors(problems: tuple[Problem, ...]) -> list[Problem]:
-    return [problem for problem in problems if problem.severity is Severity.ERROR]
-
-
-def _line(problem: Problem) -> str:
-    return f"{problem.place}: {problem.message} [{problem.rule}]"

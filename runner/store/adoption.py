@@ -1,7 +1,7 @@
-"""One process at a time adopts what ended processes have left in files beside a store, and writes it there.
+"""Lets one process at a time adopt the files that ended processes have left beside a store.
 
 Several may start at once, and the first one adopts all files. Another that was started in place of a dead
-process lets that one's calls go: by then everything that it has left must be in the store.
+process lets others take that one's calls: by then everything in its files must be in the store.
 """
 
 import asyncio
@@ -12,14 +12,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 RETRY_S = 0.05
+"""Between two looks at the lock. Callers of the ended process wait until its calls are taken over."""
 
 
 @asynccontextmanager
 async def adopting(path: Path) -> AsyncIterator[None]:
-    """Wait for other processes that adopt files beside this one, and keep later ones waiting.
+    """Hold the right to adopt the files beside `path`, once no other process has it.
 
-    The lock is the folder's, so it leaves no file and ends with the process. Where folders cannot be locked,
-    nobody waits.
+    It is a lock on the folder, so it leaves no file and ends with the process. Where folders cannot be locked
+    (some network file systems), nobody waits.
     """
     try:
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

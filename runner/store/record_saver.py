@@ -1,6 +1,6 @@
-"""Saves each record: one that the store cannot take waits in a file, and is retried.
+"""Saves each record: one that the store cannot take waits in a file, and is tried again.
 
-Works over any store. A caller does not wait for a store that has just failed: the record is kept.
+Works over any store. No caller waits for a store that has just failed: the record joins those that wait.
 """
 
 import asyncio
@@ -19,18 +19,19 @@ from runner.model.record import CallRecord
 from runner.store import rows
 from runner.store.adoption import adopting
 from runner.store.spool import Spool
-from runner.store.store import Records
+from runner.store.store import RecordStore
 
 log = logging.getLogger("runner.store")
 
 ATTEMPT_S = 5.0
-"""For the store to take a record."""
+"""For the store to take one record."""
 FIRST_RETRY_S = 1.0
+"""Before the first retry; doubles with each that fails."""
 LONGEST_RETRY_S = 30.0
 LAST_ATTEMPT_S = 3.0
-"""At the end, for all that waits together."""
+"""For the store to take all waiting records when the process ends."""
 MOST_IN_MEMORY = 1000
-"""How many records are kept when no file takes them either; then the oldest is lost."""
+"""Records that wait in memory when the file takes none either; beyond that the oldest is lost."""
 
 
 class RecordSaver:
@@ -38,13 +39,16 @@ class RecordSaver:
 
     def __init__(
         self,
-        store: Records,
+        store: RecordStore,
         spool: Spool | None,
         *,
         on_jobs: Callable[[], None] = lambda: None,
         on_failure: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_jobs` is called when a record with jobs was saved, `on_failure` when the store fails."""
+        """`spool`: where records wait; without it they wait in memory alone.
+
+        `on_jobs` is called when a record with jobs was saved, `on_failure` whenever the store fails.
+        """
         self._store = store
         self._spool = spool
         self._on_jobs = on_jobs
@@ -55,16 +59,16 @@ class RecordSaver:
         self._has_work = asyncio.Event()
         self._is_closed = False
         self.trouble: str | None = None
-        """Why the store did not take the last record."""
+        """Why the store did not take the last record; None when it did."""
 
     def __len__(self) -> int:
         """How many records wait."""
         return len(self._in_memory) + (len(self._spool) if self._spool else 0)
 
     async def open(self) -> None:
-        """Save the records that an earlier process could not save, or keep them for later.
+        """Adopt the records that ended processes could not save, and save them, or keep them for later.
 
-        Calls with a record are over: no runner takes them over.
+        Call it before calls are taken over: a call with a record is over.
         """
         if self._spool is not None:
             async with adopting(self._spool.path):
@@ -83,8 +87,8 @@ class RecordSaver:
     async def save(self, record: CallRecord, jobs: Sequence[Job] = (), owner: Owner | None = None) -> None:
         """Save the record and the jobs after its call, or keep them for later.
 
-        `owner` held the call to its end: when another runner has taken it since, the record is that one's.
-        Cancelling the wait does not cancel the saving.
+        `owner` held the call to its end: if another runner has taken the call since, this record is dropped,
+        since that runner writes the call's record. Cancelling the wait does not cancel the saving.
         """
         saving = asyncio.create_task(self._save(record, jobs, owner), name=f"save {record.id}")
         self._saving.add(saving)
@@ -92,7 +96,7 @@ class RecordSaver:
         await asyncio.shield(saving)
 
     async def run(self) -> None:
-        """Retry what waits, for as long as the process lives."""
+        """Retry the waiting records, for as long as the process lives."""
         pause_s = FIRST_RETRY_S
         while True:
             await self._has_work.wait()
@@ -103,7 +107,9 @@ class RecordSaver:
             pause_s = min(pause_s * 2, LONGEST_RETRY_S)
 
     async def close(self) -> None:
-        """Save what still waits, or leave it in its file for the next process. Bounded in time."""
+        """Save the waiting records, or leave them in their file for the next process. Takes no longer than
+        `LAST_ATTEMPT_S` and what is under way.
+        """
         if self._is_closed:
             return
         self._is_closed = True
@@ -115,8 +121,8 @@ class RecordSaver:
             log.warning("store is too slow to save waiting records")
         for _ in range(len(self._in_memory)):
             line = self._in_memory.popleft()
-            if not await self._put_aside(line):
-                self._lose(line)
+            if not await self._append_to_spool(line):
+                self._report_lost(line)
         if self._spool is not None:
             if self._spool:
                 waiting = {"records": len(self._spool), "file": str(self._spool.path)}
@@ -133,7 +139,7 @@ class RecordSaver:
     async def _write(
         self, record: CallRecord, jobs: Sequence[Job], owner: Owner | None, *, is_late: bool = False
     ) -> bool:
-        """Returns whether the record needs no further attempt."""
+        """Try to save a record; returns whether it needs no further attempt."""
         try:
             async with asyncio.timeout(ATTEMPT_S):
                 await self._store.save(record, jobs, owner=owner)
@@ -143,7 +149,7 @@ class RecordSaver:
         except StoreRefusedError as error:
             self._on_failure()
             log.error("record was refused by the store", extra={"call_id": record.id, "error": str(error)})
-            await self._set_apart(_encoded(record, jobs, owner))
+            await self._keep_refused(_encoded(record, jobs, owner))
             return True
         except (StoreError, TimeoutError) as error:
             self._on_failure()
@@ -160,14 +166,14 @@ class RecordSaver:
         return True
 
     async def _keep(self, line: str) -> None:
-        if self._in_memory or not await self._put_aside(line):
+        if self._in_memory or not await self._append_to_spool(line):
             self._in_memory.append(line)
             if len(self._in_memory) > MOST_IN_MEMORY:
-                self._lose(self._in_memory.popleft())
+                self._report_lost(self._in_memory.popleft())
         self._has_work.set()
 
     async def _catch_up(self) -> bool:
-        """Returns whether nothing waits any more."""
+        """Save the waiting records, the oldest first; returns whether none is left."""
         while len(self):
             async with self._order:
                 if not await self._save_first():
@@ -182,7 +188,7 @@ class RecordSaver:
                 record, jobs, owner = _decoded(line)
             except Exception:
                 log.exception("spooled record cannot be read")
-                await self._set_apart(line)
+                await self._keep_refused(line)
             else:
                 if not await self._write(record, jobs, owner, is_late=True):
                     return False
@@ -203,8 +209,8 @@ class RecordSaver:
         else:
             self._in_memory.popleft()
 
-    async def _put_aside(self, line: str) -> bool:
-        """Returns whether the file has taken it."""
+    async def _append_to_spool(self, line: str) -> bool:
+        """Append a record to the spool; returns whether it has taken it."""
         if self._spool is None:
             return False
         try:
@@ -213,19 +219,19 @@ class RecordSaver:
             log.error("record cannot be spooled", extra={"error": str(error)})
             return False
 
-    async def _set_apart(self, line: str) -> None:
-        """Keep for a person what no further attempt would help."""
+    async def _keep_refused(self, line: str) -> None:
+        """Append a record that no attempt would save to a file of its own, for a person to look at."""
         if self._spool is None:
             return
         path = Path(f"{self._spool.path}.refused")
         try:
-            await asyncio.to_thread(_append, path, line)
+            await asyncio.to_thread(_append_line, path, line)
         except OSError as error:
             log.error("refused record is lost", extra={"error": str(error)})
         else:
             log.error("refused record was put into a file", extra={"file": str(path)})
 
-    def _lose(self, line: str) -> None:
+    def _report_lost(self, line: str) -> None:
         log.error("record is lost", extra={"call_id": json.loads(line)["record"]["id"]})
 
 
@@ -256,7 +262,7 @@ def _job(row: dict[str, Any]) -> Job:
     )
 
 
-def _append(path: Path, line: str) -> None:
+def _append_line(path: Path, line: str) -> None:
     path.touch(mode=0o600)
     with path.open("a", encoding="utf-8") as file:
         file.write(line + "\n")

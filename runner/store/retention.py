@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runner.errors import StoreError
 from runner.model.values import Instant
-from runner.store.store import Records
+from runner.store.store import RecordStore
 
 log = logging.getLogger("runner.store")
 
@@ -22,7 +22,7 @@ SWEEP_EVERY_S = 3600.0
 class Retention:
     """Keeps records for a limited time. Keep `run` running."""
 
-    store: Records
+    store: RecordStore
     keep_s: float
     clock: Callable[[], Instant]
 

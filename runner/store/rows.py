@@ -16,7 +16,7 @@ from runner.call.records.record_json import encode
 from runner.errors import CallLostError, StoreError
 from runner.model.event import Limit
 from runner.model.job import DueJob, Job, JobKind, JobState
-from runner.model.live_call import CallState, FleetCall, HeldCall, Limits, Owner
+from runner.model.live_call import CallState, ClaimLimits, FleetCall, HeldCall, Owner
 from runner.model.record import CallRecord
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
 from runner.model.usage import TranscriptionUsage, Usage
@@ -31,6 +31,8 @@ STORED_JOB = "id, call_id, kind, state, created_at, due_at, attempts, error"
 """The columns of `stored_job`."""
 SUMMARY = "id, agent, caller, called, started_at, ended_at, ended, cost_usd"
 """The columns of `summary`."""
+HELD_CALL = "id, fence, agent, state, configuration, began_at, api_call_id"
+"""The columns of `held_call`."""
 
 
 class CallRow(NamedTuple):
@@ -64,7 +66,7 @@ class JobRow(NamedTuple):
 
 
 def call_row(record: CallRecord) -> CallRow:
-    """The row of a record. Never fails."""
+    """The row of a record. Raises nothing: what has no JSON form is left out."""
     said = (turn.text for turn in record.turns)
     words = (record.id, record.agent, record.caller, record.called, record.ended, *said)
     return CallRow(
@@ -125,17 +127,8 @@ def due_job(row: Sequence[Any]) -> DueJob:
 
 def stored_job(row: Sequence[Any]) -> StoredJob:
     """The job of a row of `STORED_JOB`."""
-    job_id, call_id, kind, state, created_at, due_at, attempts, error = row
-    return StoredJob(
-        id=job_id,
-        call_id=call_id,
-        kind=kind,
-        state=JobState(state),
-        created_at=created_at,
-        due_at=due_at,
-        attempts=attempts,
-        error=error,
-    )
+    columns = dict(zip(STORED_JOB.split(", "), row, strict=True))
+    return StoredJob(**{**columns, "state": JobState(columns["state"])})
 
 
 def stored_call(record: str, outcome: str | None, jobs: Iterable[Sequence[Any]]) -> StoredCall:
@@ -152,43 +145,27 @@ def stored_call(record: str, outcome: str | None, jobs: Iterable[Sequence[Any]])
 
 def summary(row: Sequence[Any]) -> CallSummary:
     """The call of a row of `SUMMARY`."""
-    call_id, agent, caller, called, started_at, ended_at, ended, cost_usd = row
-    return CallSummary(
-        id=call_id,
-        agent=agent,
-        caller=caller,
-        called=called,
-        started_at=started_at,
-        ended_at=ended_at,
-        ended=ended,
-        cost_usd=cost_usd,
-    )
+    return CallSummary(**dict(zip(SUMMARY.split(", "), row, strict=True)))
 
 
 def held_call(row: Sequence[Any]) -> HeldCall:
-    """The call of a row `id, fence, agent, state, configuration, began_at, api_call_id`."""
-    call_id, fence, agent, state, configuration, began_at, api_call_id = row
-    return HeldCall(
-        id=call_id,
-        agent=agent,
-        configuration=configuration,
-        began_at=began_at,
-        fence=fence,
-        state=CallState(state),
-        api_call_id=api_call_id,
-    )
+    """The call of a row of `HELD_CALL`."""
+    columns = dict(zip(HELD_CALL.split(", "), row, strict=True))
+    return HeldCall(**{**columns, "state": CallState(columns["state"])})
 
 
 def fleet_call(row: Sequence[Any]) -> FleetCall:
-    """The call of a row of `held_call`, then its runner and both addresses of the runner."""
+    """The call of a row of `HELD_CALL`, followed by its runner, and the runner's `address` and
+    `page_address`."""
     *call, runner, address, page_address = row
     return FleetCall(call=held_call(call), runner=runner, address=address, page_address=page_address)
 
 
 def may_save(call_id: str, owner: Owner, held: tuple[str | None, int] | None, *, is_saved: bool) -> bool:
-    """Whether an owner saves the record of a call that is `held` so. False when it has done so before.
+    """Whether `owner` may save the record of a call; False when it `is_saved` already.
 
-    Raises CallLostError when the call is not its own.
+    `held` is the runner and the fence of the live call, None when it is not live. Raises CallLostError when
+    another runner has the call.
     """
     if held is None:
         return not is_saved
@@ -203,7 +180,7 @@ def day(instant: Instant) -> tuple[float, float]:
     return begins, begins + DAY_S
 
 
-def reached(limits: Limits, live: int, today: int) -> Limit | None:
+def reached(limits: ClaimLimits, live: int, today: int) -> Limit | None:
     """The limit that an agent with this many calls has reached."""
     if limits.concurrent_calls is not None and live >= limits.concurrent_calls:
         return Limit.CONCURRENT_CALLS
@@ -212,7 +189,7 @@ def reached(limits: Limits, live: int, today: int) -> Limit | None:
     return None
 
 
-class Conditions:
+class WhereClause:
     """The WHERE clause of a filter, with numbered parameters as the engine writes them (`?1` or `$1`).
 
     `position` is the engine's function that finds one text in another.
@@ -248,7 +225,6 @@ class Conditions:
 
 
 def outcome_text(outcome: Json) -> str:
-    """An outcome as JSON text."""
     return json.dumps(outcome)
 
 

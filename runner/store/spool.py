@@ -33,7 +33,6 @@ class Spool:
 
     @property
     def waiting_bytes(self) -> int:
-        """How many bytes wait."""
         return self._end - self._first_at
 
     def open(self) -> None:

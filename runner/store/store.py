@@ -7,14 +7,14 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from runner.model.job import Backlog, DueJob, Job, JobCapacity, JobResult
-from runner.model.live_call import Claim, FleetCall, HeldCall, Lease, Limits, Owner, RunnerInfo
+from runner.model.live_call import Claim, ClaimLimits, FleetCall, HeldCall, Lease, Owner, RunnerInfo
 from runner.model.record import CallRecord
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
 from runner.model.values import Instant
 from runner.store.journal.sealed import HeldPiece, SealedEntries
 
 
-class Records(Protocol):
+class RecordStore(Protocol):
     """The records of calls that are over."""
 
     async def save(self, record: CallRecord, jobs: Sequence[Job] = (), *, owner: Owner | None = None) -> None:
@@ -53,7 +53,7 @@ class Records(Protocol):
         """
 
 
-class Jobs(Protocol):
+class JobStore(Protocol):
     """The jobs after calls."""
 
     async def take(self, capacity: JobCapacity, *, now: Instant, lease_s: float) -> list[DueJob]:
@@ -84,7 +84,7 @@ class Jobs(Protocol):
         """Open the parked jobs of a call again, due at `now`, as if they were new; returns the number."""
 
 
-class Fleet(Protocol):
+class FleetStore(Protocol):
     """The runners, and which of them serves which live call.
 
     Only the clock of the database counts. Whatever a runner does in its calls' name is refused once its lease
@@ -119,13 +119,13 @@ class Fleet(Protocol):
         """Leave the runners, and let others take all calls at once."""
 
     async def claim(
-        self, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None = None
+        self, lease: Lease, call: HeldCall, limits: ClaimLimits, ring: SealedEntries | None = None
     ) -> Claim:
         """Claim a ringing call before it is answered, and begin its journal with the `ring`, both or neither:
         a runner that takes the claim over learns who rings from nowhere else. Raises LeaseLostError.
 
         A call is claimed once, over all runners, webhooks and tokens, unless its runner was lost before it
-        answered. Limits are counted where the claim is made, over all runners.
+        answered. ClaimLimits are counted where the claim is made, over all runners.
         """
 
     async def set_state(self, lease: Lease, call: HeldCall) -> int:
@@ -164,7 +164,7 @@ class Fleet(Protocol):
         """The runners with a valid lease."""
 
 
-class Journals(Protocol):
+class JournalStore(Protocol):
     """The sealed journals of live calls, and the configurations under which they began."""
 
     async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
@@ -194,7 +194,7 @@ class Journals(Protocol):
         """Delete what no live call needs."""
 
 
-class Store(Records, Jobs, Fleet, Journals, Protocol):
+class Store(RecordStore, JobStore, FleetStore, JournalStore, Protocol):
     """Keeps the records of calls, their jobs, and what another runner needs to continue them."""
 
     async def close(self) -> None:

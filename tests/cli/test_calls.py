@@ -138,6 +138,25 @@ def test_options_say_which_calls(
     assert (document["version"], document["live"]) == (1, 0)
 
 
+@pytest.mark.parametrize(
+    ("agent", "hint"),
+    [
+        ("front_dekst", '; did you mean "front-desk"?'),
+        ("nobody\x1b", '; there is "billing" or "front-desk"'),
+    ],
+)
+def test_an_agent_without_a_stored_call_may_be_mistyped(
+    stored: Path, capsys: pytest.CaptureFixture[str], agent: str, hint: str
+) -> None:
+    message = f'no call of an agent "{agent}" is stored{hint}\n'.replace("\x1b", "\\x1b")
+    assert main(["calls", "--agent", agent]) == OK
+    assert capsys.readouterr().out == message
+    assert main(["calls", "--agent", agent, "--format", "json"]) == OK
+    assert capsys.readouterr().err == message
+    assert main(["calls", "--agent", "billing", "--ended", "failed"]) == OK
+    assert capsys.readouterr().out == "no stored call matches\n"
+
+
 @pytest.mark.parametrize(("ago", "count"), [("30m", 1), ("90m", 2), ("2d", 3), ("3600s", 2), ("1h", 2)])
 def test_since_takes_a_time_ago(
     stored: Path,

@@ -58,10 +58,7 @@ UNSEEN = {
         "serve.sideband.KEPT_AGAIN_S",
         "serve.tls.VERIFIED_S",
     ),
-    "a minute of which the table speaks in words": (
-        "serve.admin.access.FAILURES_WITHIN_S",
-        "serve.browser.rates.WINDOW_S",
-    ),
+    "a minute of which the table speaks in words": ("serve.rates.WINDOW_S",),
     "a default of a request or of a class, which others replace": (
         "serve.admin.records.DEFAULT_DAY_S",
         "serve.admin.records.DEFAULT_WINDOW_S",
@@ -85,10 +82,10 @@ UNSEEN = {
         "serve.fleet.lease_keeper.TURNS_TO_READ",
     ),
     "what is forgotten costs one more question, look-up, handshake or line": (
-        "serve.admin.access.MOST_ADDRESSES",
         "serve.admin.call_rows.MOST_GONE",
         "serve.admin.followed.MOST_ENDS",
         "serve.api_client.MOST_UNSETTLED",
+        "serve.fleet.takeover.MOST_WORLDS",
         "serve.fleet.unserved_calls.MOST",
         "serve.log_folding.MOST_KEYS",
         "serve.names.MOST_KNOWN",

@@ -2,8 +2,6 @@
 
 import pytest
 
-from runner.scenario.steps import GIVEN_UP_AFTER_S
-from runner.serve.timeouts import Timeouts
 from tests.scenario.conftest import Diff, Play
 
 PASS = {
@@ -254,7 +252,3 @@ CANNOT = [
 def test_an_interruption_of_nothing_fails_the_scenario(text: str, what: str, play: Play) -> None:
     (difference,) = play(text).differences
     assert difference.what == what
-
-
-def test_a_sideband_is_given_up_when_the_runner_gives_it_up() -> None:
-    assert sum(Timeouts().redial_delays_s) == pytest.approx(GIVEN_UP_AFTER_S)

@@ -1,9 +1,9 @@
 """Repeated lines: which are written, and when the rest is told."""
 
-from runner.serve.log_folding import MOST_KEYS, Folded, Folding, Key
+from runner.serve.log_folding import MOST_KEYS, Folded, Folding, LineKey
 
-REFUSED: Key = ("runner.serve.webhooks", 30, "webhook refused", None)
-OTHER: Key = ("runner.serve.webhooks", 30, "path not found", None)
+REFUSED: LineKey = ("runner.serve.webhooks", 30, "webhook refused", None)
+OTHER: LineKey = ("runner.serve.webhooks", 30, "path not found", None)
 
 
 def test_so_many_lines_pass_within_a_window_and_the_rest_is_held_back() -> None:

@@ -13,7 +13,7 @@ from runner.model.http import Failure, HttpRequest
 from runner.model.settings import Egress
 from runner.serve import names as names_module
 from runner.serve.egress import GuardedConnector
-from runner.serve.names import Names
+from runner.serve.names import NameResolver
 from runner.serve.tool_client import ToolClient
 from tests.patience import PATIENCE_S
 from tests.serve.lag import no_lag
@@ -48,13 +48,13 @@ async def service() -> AsyncIterator[Service]:
     service.let_go.set()
 
 
-async def addresses(names: Names, host: str) -> list[str]:
+async def addresses(names: NameResolver, host: str) -> list[str]:
     return [found["host"] for found in await names.resolve(host, 443)]
 
 
 async def test_all_who_ask_for_a_name_at_once_cause_one_lookup(service: Service) -> None:
     service.known["api.example"] = ["192.0.2.1", "192.0.2.2"]
-    names = Names(threads=2, look_up=service.look_up)
+    names = NameResolver(threads=2, look_up=service.look_up)
     found = await asyncio.gather(*(addresses(names, "api.example") for _ in range(500)))
     assert found == [["192.0.2.1", "192.0.2.2"]] * 500
     assert service.asked == ["api.example"]
@@ -65,7 +65,7 @@ async def test_an_address_is_asked_for_again_when_it_is_no_longer_fresh(
 ) -> None:
     monkeypatch.setattr(names_module, "FRESH_S", 0.0)
     service.known["api.example"] = ["192.0.2.1"]
-    names = Names(threads=2, look_up=service.look_up)
+    names = NameResolver(threads=2, look_up=service.look_up)
     assert await addresses(names, "api.example") == ["192.0.2.1"]
     service.known["api.example"] = ["192.0.2.2"]
     assert await addresses(names, "api.example") == ["192.0.2.2"]
@@ -76,7 +76,7 @@ async def test_when_the_name_service_fails_the_last_address_is_used(
 ) -> None:
     monkeypatch.setattr(names_module, "FRESH_S", 0.0)
     service.known["api.example"] = ["192.0.2.1"]
-    names = Names(threads=2, look_up=service.look_up)
+    names = NameResolver(threads=2, look_up=service.look_up)
     await addresses(names, "api.example")
     del service.known["api.example"]
     assert await addresses(names, "api.example") == ["192.0.2.1"]
@@ -92,7 +92,7 @@ async def test_when_the_name_service_hangs_the_last_address_is_used_soon(
     monkeypatch.setattr(names_module, "PATIENCE_S", 0.05)
     service.known["dead.example"] = ["192.0.2.1"]
     service.let_go.set()
-    names = Names(threads=2, look_up=service.look_up)
+    names = NameResolver(threads=2, look_up=service.look_up)
     await addresses(names, "dead.example")
     service.let_go.clear()
     async with asyncio.timeout(PATIENCE_S):
@@ -101,7 +101,7 @@ async def test_when_the_name_service_hangs_the_last_address_is_used_soon(
 
 async def test_a_name_that_hangs_holds_up_no_other(service: Service) -> None:
     service.known["fine.example"] = ["192.0.2.1"]
-    names = Names(threads=3, look_up=service.look_up)
+    names = NameResolver(threads=3, look_up=service.look_up)
     hanging = [asyncio.create_task(names.resolve(f"dead{n % 2}.example", 443)) for n in range(50)]
     await asyncio.sleep(0)
     async with asyncio.timeout(PATIENCE_S), no_lag():
@@ -118,7 +118,7 @@ async def test_names_that_hang_make_room_for_another(
 ) -> None:
     monkeypatch.setattr(names_module, "HANGS_S", 0.01)
     service.known["fine.example"] = ["192.0.2.1"]
-    names = Names(threads=3, look_up=service.look_up)
+    names = NameResolver(threads=3, look_up=service.look_up)
     hanging = [asyncio.create_task(names.resolve(f"dead{n}.example", 443)) for n in range(50)]
     await service.until_asked(3)
     async with asyncio.timeout(PATIENCE_S):
@@ -134,7 +134,7 @@ async def test_not_every_name_that_hangs_makes_room(
 ) -> None:
     monkeypatch.setattr(names_module, "HANGS_S", 0.01)
     monkeypatch.setattr(names_module, "MOST_HANGING", 4)
-    names = Names(threads=3, look_up=service.look_up)
+    names = NameResolver(threads=3, look_up=service.look_up)
     hanging = [asyncio.create_task(names.resolve(f"dead{n}.example", 443)) for n in range(20)]
     await service.until_asked(7)
     await asyncio.sleep(0.1)
@@ -145,7 +145,7 @@ async def test_not_every_name_that_hangs_makes_room(
 
 
 async def test_no_more_lookups_run_together_than_there_are_threads(service: Service) -> None:
-    names = Names(threads=3, look_up=service.look_up)
+    names = NameResolver(threads=3, look_up=service.look_up)
     hanging = [asyncio.create_task(names.resolve(f"dead{n}.example", 443)) for n in range(10)]
     await service.until_asked(3)
     await asyncio.sleep(0.05)
@@ -157,7 +157,7 @@ async def test_no_more_lookups_run_together_than_there_are_threads(service: Serv
 
 async def test_who_stops_waiting_leaves_the_lookup_to_the_others(service: Service) -> None:
     service.known["dead.example"] = ["192.0.2.1"]
-    names = Names(threads=1, look_up=service.look_up)
+    names = NameResolver(threads=1, look_up=service.look_up)
     impatient = asyncio.create_task(names.resolve("dead.example", 443))
     patient = asyncio.create_task(names.resolve("dead.example", 443))
     await asyncio.sleep(0)
@@ -167,7 +167,7 @@ async def test_who_stops_waiting_leaves_the_lookup_to_the_others(service: Servic
 
 
 async def test_closing_waits_for_no_lookup(service: Service) -> None:
-    names = Names(threads=1, look_up=service.look_up)
+    names = NameResolver(threads=1, look_up=service.look_up)
     hanging = asyncio.create_task(names.resolve("dead.example", 443))
     await service.until_asked(1)
     async with asyncio.timeout(PATIENCE_S):
@@ -200,10 +200,10 @@ async def test_dead_names_of_tools_hold_up_neither_the_api_nor_other_tools(
     port = server.sockets[0].getsockname()[1]
     monkeypatch.setattr(socket, "getaddrinfo", service.look_up)
     egress = Egress(allow=("*.example",))
-    api = Names(threads=2, look_up=service.look_up)
+    api = NameResolver(threads=2, look_up=service.look_up)
     async with (
         server,
-        ToolClient(GuardedConnector(egress, Names(threads=16, look_up=service.look_up))) as tools,
+        ToolClient(GuardedConnector(egress, NameResolver(threads=16, look_up=service.look_up))) as tools,
     ):
         dead = [
             asyncio.create_task(
@@ -225,7 +225,7 @@ async def test_an_address_that_refuses_is_passed_over(held_port: int) -> None:
         tcp = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
         return [(*tcp, (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
 
-    names = Names(threads=1, look_up=both)
+    names = NameResolver(threads=1, look_up=both)
     async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", held_port):
         with await names.connect("api.example", held_port) as connection:
             assert connection.getpeername() == ("127.0.0.1", held_port)

@@ -25,7 +25,7 @@ from runner.model.values import Place
 from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.runner import Runner
-from runner.serve.secrets import FileSecret, FixedSecret, FoundSecrets, Secrets
+from runner.serve.secrets import FileSecret, FoundSecrets, Secrets
 from runner.serve.timeouts import Timeouts
 from runner.standin.faults import FINE, Faults, HttpFault
 from runner.standin.placed_call import PlacedCall, State
@@ -121,6 +121,11 @@ async def started(
 async def lab(api: StandIn, tmp_path: Path) -> AsyncIterator[Lab]:
     async with started(api, tmp_path) as lab:
         yield lab
+
+
+async def test_an_account_without_credit_is_counted_from_zero_on(lab: Lab) -> None:
+    _, text = await lab.get("/metrics")
+    assert 'phone_agents_api_errors_total{code="insufficient_quota"} 0.0' in text
 
 
 async def test_a_call_is_answered_served_and_recorded(lab: Lab) -> None:
@@ -355,7 +360,7 @@ async def test_a_key_that_the_api_refuses_is_shown_and_the_call_is_answered_once
     key_file = tmp_path / "key"
     key_file.write_text("sk-expired")
     secrets = FoundSecrets(
-        api_key=FileSecret(str(key_file)), webhook_secrets=[FixedSecret(SECRET)], tools=Secrets.fixed({})
+        api_key=FileSecret(str(key_file)), webhook_secrets=lambda: (SECRET,), tools=Secrets.fixed({})
     )
     detail = (
         "the voice API refuses our key (401); provider.api_key has to be a valid key of the project whose"

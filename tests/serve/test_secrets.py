@@ -147,7 +147,7 @@ def test_a_file_that_another_is_put_in_the_place_of_is_read_again(token: Path) -
     times = token.stat()
     os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
     other.replace(token)
-    assert secret.value == "third"
+    assert secret() == "third"
 
 
 def test_a_file_that_is_the_same_is_not_read_again(token: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_file_that_is_the_same_is_not_read_again(token: Path) -> None:
     times = token.stat()
     token.write_text("other\n")
     os.utime(token, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert secret.value == "first", "the file looks as it did, so that nobody reads it"
+    assert secret() == "first", "the file looks as it did, so that nobody reads it"
 
 
 @pytest.mark.parametrize(
@@ -172,10 +172,10 @@ def test_a_file_that_is_gone_or_spoilt_leaves_the_last_value_and_is_told_once(
     caplog.set_level(logging.INFO, "runner")
     secret = FileSecret("token")
     token.unlink() if content is None else token.write_bytes(content)
-    assert [secret.value, secret.value] == ["first", "first"]
+    assert [secret(), secret()] == ["first", "first"]
     token.unlink(missing_ok=True)
     token.write_text("fourth\n")
-    assert secret.value == "fourth"
+    assert secret() == "fourth"
     told = [(r.levelname, r.message, getattr(r, "reason", getattr(r, "file", ""))) for r in caplog.records]
     assert told == [
         ("WARNING", "secret keeps its last value", reason),

@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus
 from websockets.frames import Close, CloseCode, Frame, Opcode
 
-from runner.serve.names import Names
+from runner.serve.names import NameResolver
 from runner.serve.pings import Pings
 from runner.serve.sideband_opening import open_socket
 from runner.serve.sideband_socket import MAX_UNSENT_BYTES, SidebandSocket
@@ -112,7 +112,9 @@ async def peer(play: Play) -> AsyncIterator[str]:
 async def opened(url: str, timeouts: Timeouts = QUIET) -> SidebandSocket:
     headers = {"Authorization": "Bearer key"}
     pings = Pings(timeouts.sideband_ping_s)
-    return await open_socket(url, headers, names=Names(threads=1), tls=TLS, timeouts=timeouts, pings=pings)
+    return await open_socket(
+        url, headers, names=NameResolver(threads=1), tls=TLS, timeouts=timeouts, pings=pings
+    )
 
 
 async def end(socket: SidebandSocket) -> Close | None:

@@ -13,7 +13,7 @@ from runner.call.examples.example_call import sip_headers
 from runner.config.load import load
 from runner.serve.app import webhook_url
 from runner.serve.runner import Runner
-from runner.serve.secrets import FileSecret, FixedSecret, FoundSecrets, Secrets
+from runner.serve.secrets import FileSecret, FoundSecrets, Secrets, fixed_secret
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, calls, greets, says
 from runner.standin.server import StandIn
@@ -112,8 +112,8 @@ async def running(api: StandIn, users: Endpoint, folder: Path) -> AsyncIterator[
     assert [str(problem) for problem in loaded.problems] == []
     assert loaded.configuration is not None
     found = FoundSecrets(
-        api_key=FixedSecret(api.api_key),
-        webhook_secrets=[FixedSecret(SECRET)],
+        api_key=fixed_secret(api.api_key),
+        webhook_secrets=lambda: (SECRET,),
         tools=Secrets({"CLIENT": FileSecret(str(secret))}),
     )
     clock = Clock()

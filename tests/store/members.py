@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from runner.model.live_call import CallState, Claim, HeldCall, Lease, Limits, RunnerInfo
+from runner.model.live_call import CallState, Claim, ClaimLimits, HeldCall, Lease, RunnerInfo
 from runner.store.journal.sealed import SealedEntries
 from runner.store.store import Store
 from tests.store.engines import Engine
 
 HOUR_S = 3600.0
-NO_LIMITS = Limits()
+NO_LIMITS = ClaimLimits()
 
 
 def ringing(call_id: str = "rtc_1", **fields: Any) -> HeldCall:
@@ -34,7 +34,7 @@ class Member:
         return self.info.id
 
     async def claim(
-        self, call: HeldCall, limits: Limits = NO_LIMITS, ring: SealedEntries | None = None
+        self, call: HeldCall, limits: ClaimLimits = NO_LIMITS, ring: SealedEntries | None = None
     ) -> Claim:
         return await self.store.claim(self.lease, call, limits, ring)
 

@@ -12,7 +12,7 @@ import pytest
 
 from runner.errors import CallLostError
 from runner.model.event import Limit
-from runner.model.live_call import CallState, Claim, FleetCall, Limits, Owner
+from runner.model.live_call import CallState, Claim, ClaimLimits, FleetCall, Owner
 from runner.store.journal.sealed import HeldPiece
 from tests.store.engines import Engine, call_record
 from tests.store.members import joined, journal, piece, ringing
@@ -65,7 +65,7 @@ async def test_a_claim_that_was_given_up_can_be_made_again(engine: Engine) -> No
 
 async def test_the_ring_is_written_with_the_claim_or_not_at_all(engine: Engine) -> None:
     one = await joined(engine, "one")
-    ring, limits = piece(entries=b"ring"), Limits(concurrent_calls=1)
+    ring, limits = piece(entries=b"ring"), ClaimLimits(concurrent_calls=1)
     await one.claim(ringing(), limits, ring)
     await one.claim(ringing(), limits, ring)
     await one.claim(ringing("rtc_2"), limits, piece("rtc_2"))
@@ -85,7 +85,7 @@ async def test_one_call_of_the_api_is_claimed_for_one_page(engine: Engine) -> No
 
 async def test_an_agent_takes_so_many_calls_at_once(engine: Engine) -> None:
     one = await joined(engine, "one")
-    limits = Limits(concurrent_calls=2)
+    limits = ClaimLimits(concurrent_calls=2)
     for call_id in ("rtc_1", "rtc_2"):
         assert (await one.claim(ringing(call_id), limits)).ours is not None
     assert await one.claim(ringing("rtc_3"), limits) == Claim(reached=Limit.CONCURRENT_CALLS)
@@ -97,7 +97,7 @@ async def test_an_agent_takes_so_many_calls_at_once(engine: Engine) -> None:
 
 async def test_an_agent_takes_so_many_calls_a_day(engine: Engine) -> None:
     one = await joined(engine, "one")
-    limits = Limits(calls_per_day=3)
+    limits = ClaimLimits(calls_per_day=3)
     await one.store.save(call_record("yesterday", created_at=DAY_S - 1))
     await one.store.save(call_record("over", created_at=DAY_S))
     await one.store.save(call_record("another's", agent="night", created_at=DAY_S))
@@ -111,7 +111,7 @@ async def test_calls_that_come_at_once_cannot_all_find_room(engine: Engine) -> N
     members = [await joined(engine, "one")]
     if engine.is_shared:
         members += [await joined(engine, "two"), await joined(engine, "three")]
-    limits = Limits(concurrent_calls=5)
+    limits = ClaimLimits(concurrent_calls=5)
     claims = await asyncio.gather(
         *(members[at % len(members)].claim(ringing(f"rtc_{at}"), limits) for at in range(30))
     )

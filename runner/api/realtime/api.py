@@ -5,6 +5,7 @@ from typing import Final
 from runner.api.realtime.client_secrets import secret_of, secret_request
 from runner.api.realtime.conversation import RealtimeConversation as conversation  # noqa: N813 - the port's name
 from runner.api.realtime.facts import BASE_URL as base_url  # noqa: N811 - the port's name
+from runner.api.realtime.facts import INSUFFICIENT_QUOTA as out_of_quota  # noqa: N811 - the port's name
 from runner.api.realtime.facts import PROVIDER as provider  # noqa: N811 - the port's name
 from runner.api.realtime.orders import answered, complaint, is_retryable, refuses_key, request
 from runner.api.realtime.ringing import is_warning, ringing
@@ -18,6 +19,7 @@ __all__ = [
     "is_final",
     "is_retryable",
     "is_warning",
+    "out_of_quota",
     "provider",
     "refuses_key",
     "request",

@@ -27,6 +27,8 @@ from runner.model.values import Instant
 HEARS = Timer(TimerKind.CONNECTED)
 HEARS_S = 2.0
 """A browser's media connect in a fraction of this; a browser that reports nothing is greeted all the same."""
+REDIAL_DELAYS_S = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)
+"""Before each attempt to reopen a lost sideband; after the last one the call is given up."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -86,119 +86,106 @@ class Session:
         Raises TemplateFailure when the agent's instructions cannot be rendered for this call.
         """
         self.phase = phase
-        self.speech = Speech()
-        self.lead = Lead(self.speech)
-        self.consumption = Consumption(Bill(prices, agent.model, agent.transcription_model))
-        self.builder = RecordBuilder(
-            record,
-            self.consumption.bill,
-            deeds,
-            self.speech.is_persons,
-        )
-        self.texts = CallTexts(call=call, agent=agent, lookup=lookup, record=self.builder, now=now)
-        self.tools = ToolCalls(
+        # What the other parts share: who speaks and in which order, what it costs, what is noted and said.
+        self.speech = speech = Speech()
+        self.lead = lead = Lead(speech)
+        self.consumption = consumption = Consumption(Bill(prices, agent.model, agent.transcription_model))
+        self.builder = builder = RecordBuilder(record, consumption.bill, deeds, speech.is_persons)
+        self.texts = texts = CallTexts(call=call, agent=agent, lookup=lookup, record=builder, now=now)
+        self.messages = messages = AddedMessages()
+        # The tool calls, the ways out of the call, and the agent that serves it.
+        self.tools = tools = ToolCalls(
             call_id=call.id,
-            record=self.builder,
-            consumption=self.consumption,
-            names=self.texts.names,
-            variables=self.texts.variables,
+            record=builder,
+            consumption=consumption,
+            names=texts.names,
+            variables=texts.variables,
             secrets=secrets,
         )
-        self.transfers = Transfers(
-            phase=phase,
-            speech=self.speech,
-            tools=self.tools,
-            record=self.builder,
-            texts=self.texts,
-            deeds=deeds,
+        self.transfers = transfers = Transfers(
+            phase=phase, speech=speech, tools=tools, record=builder, texts=texts, deeds=deeds
         )
-        self.ending = CallEnding(
+        self.ending = ending = CallEnding(
             phase=phase,
-            speech=self.speech,
-            tools=self.tools,
-            record=self.builder,
-            texts=self.texts,
-            lead=self.lead,
+            speech=speech,
+            tools=tools,
+            record=builder,
+            texts=texts,
+            lead=lead,
             deeds=deeds,
-            transfers=self.transfers,
+            transfers=transfers,
         )
-        self.serving = ServingAgent(
+        self.serving = serving = ServingAgent(
             agent=agent,
             agents=agents,
-            texts=self.texts,
-            record=self.builder,
-            consumption=self.consumption,
+            texts=texts,
+            record=builder,
+            consumption=consumption,
             secrets=secrets,
-            playback=self.speech.playback,
-            lead=self.lead,
+            playback=speech.playback,
+            lead=lead,
             is_quiet=self._is_quiet,
             now=now,
         )
-        self.refresh = SessionRefresh(
-            serving=self.serving, texts=self.texts, speech=self.speech, lead=self.lead, deeds=deeds
+        # What is asked of them: by the model, by a person, and by the machine's own plans.
+        self.refresh = refresh = SessionRefresh(
+            serving=serving, texts=texts, speech=speech, lead=lead, deeds=deeds
         )
         self.dispatch = ToolDispatch(
             phase=phase,
-            tools=self.tools,
-            transfers=self.transfers,
-            serving=self.serving,
-            consumption=self.consumption,
-            lead=self.lead,
-            refresh=self.refresh,
+            tools=tools,
+            transfers=transfers,
+            serving=serving,
+            consumption=consumption,
+            lead=lead,
+            refresh=refresh,
             deeds=deeds,
         )
-        self.steering = Steering(
+        self.steering = steering = Steering(
             phase=phase,
             deeds=deeds,
-            speech=self.speech,
-            transfers=self.transfers,
-            serving=self.serving,
-            texts=self.texts,
-            lead=self.lead,
-            refresh=self.refresh,
+            speech=speech,
+            transfers=transfers,
+            serving=serving,
+            texts=texts,
+            lead=lead,
+            refresh=refresh,
             agents=agents,
             transfer_to=transfer_to,
         )
-        self.messages = AddedMessages()
-        self.greeting = Greeting(
-            phase=phase,
-            speech=self.speech,
-            serving=self.serving,
-            texts=self.texts,
-            messages=self.messages,
+        self.greeting = greeting = Greeting(
+            phase=phase, speech=speech, serving=serving, texts=texts, messages=messages
         )
         self.fulfilment = Fulfilment(
             phase=phase,
-            speech=self.speech,
-            ending=self.ending,
-            transfers=self.transfers,
-            serving=self.serving,
-            messages=self.messages,
-            texts=self.texts,
-            record=self.builder,
-            lead=self.lead,
-            greeting=self.greeting,
+            speech=speech,
+            ending=ending,
+            transfers=transfers,
+            serving=serving,
+            messages=messages,
+            texts=texts,
+            record=builder,
+            lead=lead,
+            greeting=greeting,
         )
         self.connection = Connection(
             phase=phase,
-            speech=self.speech,
-            tools=self.tools,
-            ending=self.ending,
-            transfers=self.transfers,
-            serving=self.serving,
-            refresh=self.refresh,
-            steering=self.steering,
-            messages=self.messages,
-            greeting=self.greeting,
-            lead=self.lead,
-            record=self.builder,
+            speech=speech,
+            tools=tools,
+            ending=ending,
+            transfers=transfers,
+            serving=serving,
+            refresh=refresh,
+            steering=steering,
+            messages=messages,
+            greeting=greeting,
+            lead=lead,
+            record=builder,
             origin=call.origin,
             lived_until=now,
         )
         is_open = isinstance(call.origin, WebRtcOrigin) and call.origin.has_data_channel
-        self.tampering = (
-            TamperWatch(messages=self.messages, tools=self.tools, record=self.builder) if is_open else None
-        )
+        self.tampering = TamperWatch(messages=messages, tools=tools, record=builder) if is_open else None
 
     @property
     def agent(self) -> Agent:

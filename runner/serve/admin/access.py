@@ -5,7 +5,6 @@ Knows neither aiohttp nor a clock: a request is its headers, `now` is passed in.
 
 import hashlib
 import hmac
-from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,19 +14,18 @@ import jwt
 
 from runner.model.settings import May
 from runner.model.values import Instant
-from runner.serve.addresses import counted_as, is_private, parsed
+from runner.serve.addresses import ClientAddress, counted_as, parsed
 from runner.serve.admin.problem import AdminProblem
+from runner.serve.rates import Rate
 
 MIN_TOKEN = 32
 """Characters of a token. A shorter one can be guessed."""
 COOKIE = "__Host-phone-agents"
 SESSION_S = 12 * 3600.0
 MOST_FAILURES = 10
+"""Invalid tokens of one address in a minute."""
 MOST_BEHIND_PROXY = 100
 """Of all clients behind one proxy together: only the proxy says which of them it was."""
-FAILURES_WITHIN_S = 60.0
-MOST_ADDRESSES = 10_000
-"""Addresses whose failed attempts are remembered; beyond that the oldest are forgotten."""
 DEV = "dev"
 """The identity where no token is needed."""
 
@@ -36,8 +34,8 @@ _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdminToken:
-    """A token's current value, and what its holder may do."""
+class CurrentToken:
+    """The value of a token as it is now, and what its holder may do."""
 
     value: str
     may: May
@@ -53,62 +51,18 @@ class Identity:
     """When a console session ends."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientAddress:
-    """Where a request comes from."""
-
-    address: str
-    proxy: str | None = None
-    """The proxy that says so."""
-
-    @classmethod
-    def of(cls, peer: str, forwarded_for: str) -> "ClientAddress":
-        """Behind a proxy of one's own, it is what the proxy has seen: the last entry of `X-Forwarded-For`.
-
-        A peer in the public network is not such a proxy, and may claim any address.
-        """
-        seen = forwarded_for.rpartition(",")[2].strip()
-        if is_private(peer) and parsed(seen) is not None:
-            return cls(address=seen, proxy=peer)
-        return cls(address=peer)
-
-
-class FailedAttempts:
-    """Counts invalid tokens by the address that sends them."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._at: OrderedDict[str, deque[Instant]] = OrderedDict()
-
-    def note(self, address: str, now: Instant) -> None:
-        """Count an invalid token from this address."""
-        key = counted_as(address)
-        times = self._at.setdefault(key, deque(maxlen=self._most))
-        times.append(now)
-        self._at.move_to_end(key)
-        if len(self._at) > MOST_ADDRESSES:
-            self._at.popitem(last=False)
-
-    def wait_s(self, address: str, now: Instant) -> float:
-        """How long the address has to wait; 0 when it may try."""
-        times = self._at.get(counted_as(address))
-        if times is None or len(times) < self._most:
-            return 0.0
-        return max(0.0, times[0] + FAILURES_WITHIN_S - now)
-
-
 class Access:
     """Decides about requests to one listener."""
 
     def __init__(
-        self, tokens: Callable[[], Mapping[str, AdminToken]], *, hosts: frozenset[str], is_dev: bool = False
+        self, tokens: Callable[[], Mapping[str, CurrentToken]], *, hosts: frozenset[str], is_dev: bool = False
     ) -> None:
         """`tokens` are read at each request: the file of one may have changed. `hosts`: our names."""
         self._tokens = tokens
         self._hosts = hosts
         self._is_dev = is_dev
-        self._failures = FailedAttempts(MOST_FAILURES)
-        self._failures_behind = FailedAttempts(MOST_BEHIND_PROXY)
+        self._failures = Rate(MOST_FAILURES)
+        self._failures_behind = Rate(MOST_BEHIND_PROXY)
 
     # Origin of a request
 
@@ -180,9 +134,10 @@ class Access:
         """The holder of the token with this value. Raises AdminProblem, also for a valid one after too many
         invalid ones.
         """
-        wait_s = self._failures.wait_s(source.address, now)
+        counts = [(self._failures, counted_as(source.address))]
         if source.proxy is not None:
-            wait_s = max(wait_s, self._failures_behind.wait_s(source.proxy, now))
+            counts.append((self._failures_behind, counted_as(source.proxy)))
+        wait_s = max(rate.wait_s(key, now) for rate, key in counts)
         if wait_s > 0:
             raise AdminProblem(
                 429,
@@ -198,9 +153,8 @@ class Access:
             if same and len(token.value) >= MIN_TOKEN:
                 identity = Identity(by=name, may=token.may)
         if identity is None:
-            self._failures.note(source.address, now)
-            if source.proxy is not None:
-                self._failures_behind.note(source.proxy, now)
+            for rate, key in counts:
+                rate.note(key, now)
             raise _no_token("the token is not valid")
         return identity
 

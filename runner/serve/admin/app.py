@@ -14,8 +14,9 @@ from aiohttp import web
 from runner.errors import StoreError
 from runner.model.settings import May
 from runner.model.values import Instant, Json
-from runner.serve.admin.access import COOKIE, SESSION_S, Access, ClientAddress, Identity
-from runner.serve.admin.document import InvalidRequestError, Operation, document
+from runner.serve.addresses import ClientAddress
+from runner.serve.admin.access import COOKIE, SESSION_S, Access, Identity
+from runner.serve.admin.document import AdminOperation, InvalidRequestError, document
 from runner.serve.admin.pages import Pages
 from runner.serve.admin.peers import FORWARDED
 from runner.serve.admin.problem import AdminProblem, not_found
@@ -57,7 +58,6 @@ class AdminRequest:
 
     @property
     def is_forwarded(self) -> bool:
-        """Whether another runner has forwarded it."""
         return FORWARDED in self.http.headers
 
 
@@ -88,7 +88,6 @@ class AdminApp:
         }
 
     def create(self) -> web.Application:
-        """The application."""
         app = web.Application(client_max_size=MOST_BODY_BYTES, middlewares=[self._guard])
         for operation in document().operations.values():
             handler = self._answering(operation, self._handlers[operation.id])
@@ -97,7 +96,7 @@ class AdminApp:
         app.router.add_get("/console", self._to_console)
         app.router.add_get("/", self._to_console)
         # Not where the document has a path with another method.
-        app.router.add_get("/console/{path:(?!sign-(?:in|out)$).*}", self._page)
+        app.router.add_get("/console/{path:(?!sign-(?:in|out)$).*}", self._pages.serve)
         app.on_response_prepare.append(_harden)
         return app
 
@@ -108,7 +107,6 @@ class AdminApp:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Turn errors into problem details."""
         try:
             self._access.check_host(request.headers.get("Host"))
             return await handler(request)
@@ -139,7 +137,7 @@ class AdminApp:
             detail = f"the body is longer than {MOST_BODY_BYTES} bytes"
             return AdminProblem(413, "too-large", detail).response()
 
-    def _answering(self, operation: Operation, answer: AdminHandler) -> Handler:
+    def _answering(self, operation: AdminOperation, answer: AdminHandler) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             headers = request.headers
             # A page of another site can have a browser send the cookie, but no Authorization header.
@@ -195,9 +193,6 @@ class AdminApp:
 
     async def _to_console(self, _: web.Request) -> web.Response:
         return web.Response(status=307, headers={"Location": "/console/"})
-
-    async def _page(self, request: web.Request) -> web.Response:
-        return self._pages.serve(request)
 
 
 def _source(request: web.Request) -> ClientAddress:

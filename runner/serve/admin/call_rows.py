@@ -80,7 +80,6 @@ class CallRows:
         return seq if seq is not None and self._forgotten <= seq <= self.last else None
 
     def event_id(self, seq: int) -> str:
-        """The id of the event at a place."""
         return f"{self.epoch}.{seq}"
 
     # From runners
@@ -100,7 +99,6 @@ class CallRows:
             self.remove(runner, end_of(call_id) if end_of is not None else self._unknown_end(call_id))
 
     def put(self, row: Row) -> None:
-        """Add a call, or change it."""
         entry = self._rows.get(row["id"])
         if entry is None or entry.data != row:
             self._rows[row["id"]] = _Entry(self._next(), row)
@@ -118,7 +116,6 @@ class CallRows:
             self._forgotten = self._gone.popitem(last=False)[1].seq
 
     def runners_changed(self) -> None:
-        """Note that a runner has joined or left, or that its reachability has changed."""
         self._runners_at = self._next()
 
     def _next(self) -> int:

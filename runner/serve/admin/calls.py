@@ -14,7 +14,7 @@ from runner.model.values import Instant, Json
 from runner.serve.admin.access import Access
 from runner.serve.admin.app import AdminHandler, AdminRequest
 from runner.serve.admin.followed import FollowedCalls, in_turns
-from runner.serve.admin.peers import PeerError, PeerReply, Peers, ServingRunner, as_json, passed_on
+from runner.serve.admin.peers import AdminPeers, PeerError, PeerReply, ServingRunner, as_json, passed_on
 from runner.serve.admin.problem import CONTENT_TYPE, AdminProblem, not_found
 from runner.serve.admin.streams import FeedReader, ReaderGoneError, Streams
 from runner.serve.live_call import LiveCall
@@ -49,7 +49,7 @@ class CallRequests:
 
     live_calls: LiveCalls[LiveCall]
     followed: FollowedCalls
-    peers: Peers
+    peers: AdminPeers
     streams: Streams
     access: Access
     clock: Callable[[], Instant]
@@ -61,7 +61,6 @@ class CallRequests:
         return {"listCalls": self.list, "readCall": self.read, "followEvents": self.follow, **acts}
 
     async def list(self, request: AdminRequest) -> web.StreamResponse:
-        """The live calls of the fleet."""
         agent, text = request.arguments.get("agent"), request.arguments.get("q")
         rows = [row for row in self.followed.rows().values() if _fits(row, agent, text)]
         total, missing = len(rows), []
@@ -87,7 +86,6 @@ class CallRequests:
         )
 
     async def read(self, request: AdminRequest) -> web.StreamResponse:
-        """One live call."""
         call_id = str(request.arguments["id"])
         call = self.followed.call(call_id)
         if call is not None:

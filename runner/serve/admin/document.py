@@ -19,7 +19,7 @@ METHODS = ("get", "post")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mistake:
+class RequestMistake:
     """One thing in a request that does not fit."""
 
     where: str
@@ -30,20 +30,19 @@ class Mistake:
 
     @property
     def as_json(self) -> dict[str, Json]:
-        """The mistake as problem details show it."""
         return {"in": self.where, "at": self.at, "message": self.message}
 
 
 class InvalidRequestError(Exception):
     """The request does not fit the document."""
 
-    def __init__(self, mistakes: list[Mistake]) -> None:
+    def __init__(self, mistakes: list[RequestMistake]) -> None:
         super().__init__("; ".join(mistake.message for mistake in mistakes))
         self.mistakes = mistakes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
+class RequestParameter:
     """A parameter of an operation."""
 
     name: str
@@ -56,19 +55,19 @@ class Parameter:
         value = _typed(text, self.schema.root.get("type"))
         if misfits := _misfits(self.schema, value):
             message = f'"{self.name}" is {quoted(value)}{must_be(misfits[0].schema)}'
-            raise InvalidRequestError([Mistake(where=self.where, at=self.name, message=message)])
+            raise InvalidRequestError([RequestMistake(where=self.where, at=self.name, message=message)])
         return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class AdminOperation:
     """One operation of the document, ready to check requests."""
 
     id: str
     path: str
     method: str
     summary: str = ""
-    parameters: tuple[Parameter, ...] = ()
+    parameters: tuple[RequestParameter, ...] = ()
     body: Schema | None = None
     needs_body: bool = False
     is_open: bool = False
@@ -78,16 +77,16 @@ class Operation:
         self, path: Mapping[str, str], query: list[tuple[str, str]], headers: Mapping[str, str]
     ) -> dict[str, Json]:
         """The parameters by name, with their defaults. Raises InvalidRequestError."""
-        mistakes: list[Mistake] = []
+        mistakes: list[RequestMistake] = []
         known = {parameter.name for parameter in self.parameters if parameter.where == "query"}
         names = [name for name, _ in query]
         for name in dict.fromkeys(names):
             if name not in known:
                 there = ", ".join(f'"{each}"' for each in sorted(known)) or "none"
                 message = f"there is no parameter {quoted(name)}; there is {there}"
-                mistakes.append(Mistake(where="query", at=name, message=message))
+                mistakes.append(RequestMistake(where="query", at=name, message=message))
             elif names.count(name) > 1:
-                mistakes.append(Mistake(where="query", at=name, message=f'"{name}" is given twice'))
+                mistakes.append(RequestMistake(where="query", at=name, message=f'"{name}" is given twice'))
         sources: Mapping[str, Mapping[str, str]] = {"path": path, "query": dict(query), "header": headers}
         values: dict[str, Json] = {}
         for parameter in self.parameters:
@@ -98,7 +97,7 @@ class Operation:
                 elif parameter.is_required:
                     message = f'"{parameter.name}" is missing'
                     raise InvalidRequestError(
-                        [Mistake(where=parameter.where, at=parameter.name, message=message)]
+                        [RequestMistake(where=parameter.where, at=parameter.name, message=message)]
                     )
                 elif "default" in parameter.schema.root:
                     values[parameter.name] = parameter.schema.root["default"]
@@ -133,12 +132,11 @@ class Document:
     """The document: its text, and its operations by id."""
 
     text: str = field(repr=False)
-    operations: Mapping[str, Operation]
+    operations: Mapping[str, AdminOperation]
 
 
 @cache
 def document() -> Document:
-    """The document that is shipped with the package."""
     text = (folder() / "admin.openapi.json").read_text(encoding="utf-8")
     return of_text(text)
 
@@ -149,14 +147,14 @@ def of_text(text: str) -> Document:
     return Document(text=text, operations={operation.id: operation for operation in _operations(whole)})
 
 
-def _operations(whole: JsonObject) -> Iterator[Operation]:
+def _operations(whole: JsonObject) -> Iterator[AdminOperation]:
     for path, item in whole["paths"].items():
         for method in METHODS:
             operation = item.get(method)
             if operation is None:
                 continue
             body = operation.get("requestBody")
-            yield Operation(
+            yield AdminOperation(
                 id=operation["operationId"],
                 path=path,
                 method=method,
@@ -171,8 +169,8 @@ def _operations(whole: JsonObject) -> Iterator[Operation]:
             )
 
 
-def _parameter(declared: JsonObject) -> Parameter:
-    return Parameter(
+def _parameter(declared: JsonObject) -> RequestParameter:
+    return RequestParameter(
         name=declared["name"],
         where=declared["in"],
         is_required=declared.get("required", False),
@@ -199,7 +197,7 @@ def _misfits(schema: Schema, value: Json) -> list[Misfit]:
         raise _body_mistake("", f"the request cannot be checked: {error}") from None
 
 
-def _mistake(misfit: Misfit) -> Mistake:
+def _mistake(misfit: Misfit) -> RequestMistake:
     at = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in misfit.path)
     name = at or "the body"
     if misfit.missing:
@@ -213,8 +211,8 @@ def _mistake(misfit: Misfit) -> Mistake:
         message = f"there is no key {unknown}; there is {there}"
     else:
         message = f"{name} is {quoted(misfit.value)}{must_be(misfit.schema) or ', which does not fit'}"
-    return Mistake(where="body", at=at, message=message)
+    return RequestMistake(where="body", at=at, message=message)
 
 
 def _body_mistake(at: str, message: str) -> InvalidRequestError:
-    return InvalidRequestError([Mistake(where="body", at=at, message=message)])
+    return InvalidRequestError([RequestMistake(where="body", at=at, message=message)])

@@ -40,7 +40,6 @@ class EventLog:
         self._grown = asyncio.Event()
 
     def append(self, name: str, data: JsonObject) -> None:
-        """Add an event."""
         self.last += 1
         entry = LoggedEvent(self.last, name, json.dumps(data))
         self._entries.append(entry)
@@ -67,7 +66,6 @@ class EventLog:
         return seq if seq is not None and self.after(seq) is not None else None
 
     def event_id(self, seq: int) -> str:
-        """The id of the event at a place."""
         return f"{self.epoch}.{seq}"
 
     async def grown(self, seq: int, within_s: float) -> None:

@@ -8,7 +8,7 @@ from runner.model.values import Instant
 from runner.serve.admin.call_rows import CallRows
 from runner.serve.admin.followed import FollowedCalls
 from runner.serve.admin.other_runners import OtherRunners
-from runner.serve.admin.peers import Peers
+from runner.serve.admin.peers import AdminPeers
 
 LOOK_S = 0.2
 """Between two reads of the calls of this process, for all readers together."""
@@ -19,26 +19,26 @@ FIRST_S = 1.0
 class FleetFeed:
     """The list, as long as it has readers."""
 
-    def __init__(self, followed: FollowedCalls, peers: Peers | None, clock: Callable[[], Instant]) -> None:
+    def __init__(
+        self, followed: FollowedCalls, peers: AdminPeers | None, clock: Callable[[], Instant]
+    ) -> None:
         """Without `peers` it has only the calls of this process."""
         self.calls = CallRows(clock)
         self.readers: list[Mapping[str, str]] = []
         """The headers of each reader; requests to other runners use those of the newest."""
         self._followed = followed
         self._looked_at = float("-inf")
-        self._others = (
-            OtherRunners(peers, self.calls, lambda: self.readers[-1]) if peers is not None else None
-        )
+        self._others = OtherRunners(peers, self.calls, lambda: self.readers[-1])
 
     @property
     def runners(self) -> list[str]:
         """The runners of the fleet, this one first."""
-        return [self._followed.runner, *(self._others.runners if self._others is not None else ())]
+        return [self._followed.runner, *self._others.runners]
 
     @property
     def missing(self) -> list[str]:
         """The runners that cannot be reached: their calls are shown as they last were, if at all."""
-        return self._others.missing if self._others is not None else []
+        return self._others.missing
 
     def look(self) -> None:
         """Read the calls of this process."""
@@ -48,19 +48,15 @@ class FleetFeed:
             self.calls.replace(self._followed.runner, self._followed.rows(), self._followed.end_of)
 
     async def look_for_runners(self) -> None:
-        """Follow the current other runners."""
-        if self._others is not None:
-            await self._others.look()
+        await self._others.look()
 
     async def wait_for_others(self) -> None:
         """Wait until the other runners have sent their calls, for at most `FIRST_S`."""
-        if self._others is not None:
-            await self._others.look()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FIRST_S):
-                    await self._others.wait()
+        await self._others.look()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_S):
+                await self._others.wait()
 
     async def pause(self) -> None:
         """Stop following while there are no readers."""
-        if self._others is not None:
-            await self._others.close()
+        await self._others.close()

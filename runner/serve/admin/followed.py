@@ -67,18 +67,15 @@ class FollowedCall:
             return False
 
     def words(self, grew: TranscriptGrew) -> None:
-        """More words came."""
         with self._guard():
             change = self._view.words(grew, self._clock())
             if change is not None:
                 self.log.append(*change)
 
     def changed(self) -> None:
-        """The view of the call may have changed."""
         self._look_in(SETTLE_S)
 
     def over(self, *, moved: bool) -> None:
-        """The call is over, or served by another runner."""
         with self._guard():
             if self._is_shown:
                 self._tell()
@@ -96,7 +93,6 @@ class FollowedCall:
         return place, self._view.whole(self._clock())
 
     def stop(self) -> None:
-        """Stop following."""
         if self._look is not None:
             self._look.cancel()
             self._look = None

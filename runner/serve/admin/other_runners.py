@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from runner.serve.admin.call_rows import CallRows
-from runner.serve.admin.peers import PeerError, Peers
+from runner.serve.admin.peers import AdminPeers, PeerError
 
 log = logging.getLogger("runner.serve.admin.other_runners")
 
@@ -17,8 +17,13 @@ RUNNERS_S = 2.0
 class OtherRunners:
     """Follows the calls of the other runners while there are readers."""
 
-    def __init__(self, peers: Peers, rows: CallRows, headers: Callable[[], Mapping[str, str]]) -> None:
-        """Their calls are put into `rows`. `headers` are those of requests to them, in a reader's name."""
+    def __init__(
+        self, peers: AdminPeers | None, rows: CallRows, headers: Callable[[], Mapping[str, str]]
+    ) -> None:
+        """Their calls are put into `rows`. `headers` are those of requests to them, in a reader's name.
+
+        Without `peers` there are no others.
+        """
         self._peers = peers
         self._rows = rows
         self._headers = headers
@@ -31,7 +36,6 @@ class OtherRunners:
 
     @property
     def runners(self) -> list[str]:
-        """The runners that are followed."""
         return list(self._known)
 
     @property
@@ -43,12 +47,12 @@ class OtherRunners:
         """Follow runners that have joined, and drop those that have left."""
         async with self._looking:
             now = asyncio.get_running_loop().time()
-            if now - self._looked_at >= RUNNERS_S:
+            if self._peers is not None and now - self._looked_at >= RUNNERS_S:
                 self._looked_at = now
-                await self._look()
+                await self._look(self._peers)
 
-    async def _look(self) -> None:
-        others = {each.id: each.address for each in await self._peers.others()}
+    async def _look(self, peers: AdminPeers) -> None:
+        others = {each.id: each.address for each in await peers.others()}
         for runner in self._tasks.keys() - others.keys():
             await _cancel(self._tasks.pop(runner))
             self._first_words.pop(runner, None)
@@ -64,9 +68,8 @@ class OtherRunners:
                 self._note_missing(runner)
             elif task is None or task.done():
                 self._first_words.setdefault(runner, asyncio.Event())
-                self._tasks[runner] = asyncio.create_task(
-                    self._follow(runner, address), name=f"calls of {runner}"
-                )
+                following = self._follow(peers, runner, address)
+                self._tasks[runner] = asyncio.create_task(following, name=f"calls of {runner}")
 
     async def wait(self) -> None:
         """Wait until each of them has sent its calls or cannot be reached. A late one is missing."""
@@ -79,16 +82,15 @@ class OtherRunners:
                     self._note_missing(runner)
 
     async def close(self) -> None:
-        """Stop following."""
         self._looked_at = float("-inf")
         tasks, self._tasks = self._tasks, {}
         self._first_words.clear()
         await _cancel(*tasks.values())
 
-    async def _follow(self, runner: str, address: str) -> None:
+    async def _follow(self, peers: AdminPeers, runner: str, address: str) -> None:
         first = self._first_words[runner]
         try:
-            async for event in self._peers.follow(address, self._headers(), {}):
+            async for event in peers.follow(address, self._headers(), {}):
                 data = json.loads(event.data)
                 match event.name:
                     case "snapshot":

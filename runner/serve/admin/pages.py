@@ -56,7 +56,7 @@ class Pages:
             if path.suffix in SERVED and path.is_file()
         }
 
-    def serve(self, request: web.Request) -> web.Response:
+    async def serve(self, request: web.Request) -> web.Response:
         """A file; the first page for any other path, which the page itself reads."""
         name = request.match_info.get("path", "") or START
         file = self._files.get(name)

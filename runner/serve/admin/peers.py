@@ -17,7 +17,7 @@ from runner.model.live_call import FleetCall, RunnerInfo
 from runner.model.values import Json
 from runner.serve.admin.access import COOKIE
 from runner.serve.admin.problem import AdminProblem
-from runner.store.store import Fleet
+from runner.store.store import FleetStore
 
 log = logging.getLogger("runner.serve.admin.peers")
 
@@ -64,10 +64,10 @@ class PeerError(Exception):
     """Another runner cannot be reached, or does not answer like one."""
 
 
-class Peers:
+class AdminPeers:
     """The runners that share our store."""
 
-    def __init__(self, store: Fleet, runner: str, session: aiohttp.ClientSession) -> None:
+    def __init__(self, store: FleetStore, runner: str, session: aiohttp.ClientSession) -> None:
         self._store = store
         self._runner = runner
         self._session = session
@@ -200,7 +200,6 @@ def passed_on(headers: Mapping[str, str], cookie: str | None, runner: str) -> di
 
 
 def as_json(reply: PeerReply) -> dict[str, Json]:
-    """The object in another runner's reply. Raises PeerError."""
     try:
         value: Any = json.loads(reply.body)
     except ValueError:

@@ -32,7 +32,6 @@ class AdminProblem(Exception):  # noqa: N818 - the RFC's own word
         self.more = more
 
     def response(self) -> web.Response:
-        """The answer."""
         body = {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
@@ -50,5 +49,4 @@ class AdminProblem(Exception):  # noqa: N818 - the RFC's own word
 
 
 def not_found(what: str) -> AdminProblem:
-    """There is nothing of this id."""
     return AdminProblem(404, "not-found", what)

@@ -26,7 +26,7 @@ from runner.serve.admin.records import (
     format_of,
 )
 from runner.serve.versions import ReloadError, Versions
-from runner.store.store import Records
+from runner.store.store import RecordStore
 
 log = logging.getLogger("runner.serve.admin.records")
 
@@ -47,7 +47,7 @@ ScenarioOf: TypeAlias = Callable[[JsonObject], str]
 class RecordRequests:
     """Answers requests about records."""
 
-    records: Records
+    records: RecordStore
     versions: Versions
     clock: Callable[[], Instant]
     scenario_of: ScenarioOf | None = None
@@ -88,11 +88,9 @@ class RecordRequests:
         return web.Response(text=text, content_type=FORMATS[name], charset="utf-8", headers=headers)
 
     async def read(self, request: AdminRequest) -> web.StreamResponse:
-        """One call that is over."""
         return web.json_response(as_json(await self._call(request)))
 
     async def scenario(self, request: AdminRequest) -> web.StreamResponse:
-        """A call as a test."""
         call = await self._call(request)
         if self.scenario_of is None:
             raise AdminProblem(409, "refused", "this process cannot write scenarios")
@@ -119,7 +117,6 @@ class RecordRequests:
         return web.json_response(day.as_json(is_whole=False))
 
     async def reload(self, request: AdminRequest) -> web.StreamResponse:
-        """Load the configuration again."""
         log.info("configuration reload was requested", extra={"by": request.identity.by})
         try:
             version = await self.versions.reload()

@@ -49,7 +49,6 @@ class Window:
 
 
 def filter_of(arguments: Mapping[str, Json], now: Instant) -> CallFilter:
-    """The filter of a request. Raises AdminProblem."""
     text = arguments.get("q")
     longest_s = LONGEST_WINDOW_S if text is None else LONGEST_SEARCH_S
     window = Window.of(arguments, now, default_s=DEFAULT_WINDOW_S, longest_s=longest_s)
@@ -92,22 +91,10 @@ def as_csv(calls: list[CallSummary]) -> str:
 
 def as_json(call: StoredCall) -> dict[str, Json]:
     """A record with its jobs' results."""
-    return {
-        "record": _shown(call.record),
-        "outcome": call.outcome,
-        "jobs": [
-            {
-                "id": job.id,
-                "kind": job.kind,
-                "state": job.state.value,
-                "created_at": job.created_at,
-                "due_at": job.due_at,
-                "attempts": job.attempts,
-                "error": job.error,
-            }
-            for job in call.jobs
-        ],
-    }
+    jobs = [{**asdict(job), "state": job.state.value} for job in call.jobs]
+    for job in jobs:
+        del job["call_id"]
+    return {"record": _shown(call.record), "outcome": call.outcome, "jobs": jobs}
 
 
 def _shown(record: JsonObject) -> JsonObject:

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 from runner.errors import CannotRunError
 from runner.model.settings import Admin
 from runner.serve.addresses import is_loopback
-from runner.serve.admin.access import MIN_TOKEN, Access, AdminToken
+from runner.serve.admin.access import MIN_TOKEN, Access, CurrentToken
 from runner.serve.admin.app import AdminApp
 from runner.serve.admin.calls import CallRequests
 from runner.serve.admin.followed import FollowedCalls
-from runner.serve.admin.peers import Peers
+from runner.serve.admin.peers import AdminPeers
 from runner.serve.admin.record_requests import RecordRequests, ScenarioOf
 from runner.serve.admin.streams import Streams
 from runner.serve.listen_address import address_of, open_port, url_of
@@ -67,7 +67,7 @@ async def open_admin(
     store, fleet, live_calls = service.storage.store, service.fleet, service.live_calls
     clock, runner = process.clock, fleet.keeper.info.id
     followed = FollowedCalls(live_calls, runner, clock)
-    peers = Peers(store, runner, await process.peer_session())
+    peers = AdminPeers(store, runner, await process.peer_session())
     streams = Streams(followed, peers, store, lambda: sorted(versions.current.configuration.agents), clock)
     access = Access(_tokens_of(admin, secrets), hosts=_hosts(admin), is_dev=is_dev)
     calls = CallRequests(live_calls, followed, peers, streams, access=access, clock=clock)
@@ -89,12 +89,12 @@ def _hosts(admin: Admin) -> frozenset[str]:
     return frozenset(named)
 
 
-def _tokens_of(admin: Admin, secrets: FoundSecrets) -> Callable[[], Mapping[str, AdminToken]]:
+def _tokens_of(admin: Admin, secrets: FoundSecrets) -> Callable[[], Mapping[str, CurrentToken]]:
     """The current tokens: one in a file may rotate."""
 
-    def now() -> Mapping[str, AdminToken]:
+    def now() -> Mapping[str, CurrentToken]:
         return {
-            name: AdminToken(value=value, may=admin.tokens[name].may)
+            name: CurrentToken(value=value, may=admin.tokens[name].may)
             for name, value in secrets.admin_tokens().items()
             if name in admin.tokens
         }

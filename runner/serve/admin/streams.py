@@ -15,10 +15,10 @@ from runner.serve.admin.access import Identity
 from runner.serve.admin.call_rows import Changes
 from runner.serve.admin.fleet_feed import FleetFeed
 from runner.serve.admin.followed import FollowedCalls
-from runner.serve.admin.peers import PeerError, Peers
+from runner.serve.admin.peers import AdminPeers, PeerError
 from runner.serve.admin.problem import not_found
 from runner.serve.live_call import LiveCall
-from runner.store.store import Records
+from runner.store.store import RecordStore
 
 log = logging.getLogger("runner.serve.admin.streams")
 
@@ -65,8 +65,8 @@ class Streams:
     """Serves all streams of this process."""
 
     followed: FollowedCalls
-    peers: Peers
-    records: Records
+    peers: AdminPeers
+    records: RecordStore
     agents: Callable[[], list[str]]
     clock: Callable[[], Instant]
     _feeds: dict[str | None, FleetFeed] = field(default_factory=dict, init=False)

@@ -20,8 +20,8 @@ from runner.model.reception import RingResult
 from runner.model.settings import Browser
 from runner.model.values import Instant
 from runner.serve.browser.origins import address_of, check_origin, is_on_loopback
-from runner.serve.browser.rates import Rate
 from runner.serve.browser.refusal import RefusedError, not_answered
+from runner.serve.rates import Rate
 
 log = logging.getLogger("runner.serve.browser.admission")
 
@@ -151,6 +151,7 @@ class Admission:
         if wait_s:
             headers = {"Retry-After": str(int(wait_s) + 1)}
             raise RefusedError(429, "too_many_calls", f"too many calls of this {whose} in a minute", headers)
+        rate.note(key, now)
 
 
 def call_id_of(token: BrowserToken) -> str:

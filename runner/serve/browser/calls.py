@@ -83,23 +83,19 @@ class BrowserCalls:
         self._has_told_of_audio_only = False
 
     def open(self, serving: Serving) -> None:
-        """Take calls from now on."""
         self._serving = serving
 
     def routes(self) -> list[web.RouteDef]:
         """The routes to add to the server."""
         handlers = {
             "/calls": self._begin,
-            "/calls/{id}/hangup": self.pages.hang_up,
-            "/calls/{id}/connected": self.pages.connected,
             "/calls/{id}/attach": self._attach,
             "/client-secrets": self._client_secret,
         }
         routes = [web.post(path, self._guarded(handler)) for path, handler in handlers.items()]
-        routes.append(web.get("/calls/{id}/events", self._guarded(self.pages.follow)))
-        routes += [
-            web.options(path, self._guarded(self._preflight)) for path in (*handlers, "/calls/{id}/events")
-        ]
+        routes += self.peer_routes()
+        paths = [route.path for route in routes]
+        routes += [web.options(path, self._guarded(self._preflight)) for path in paths]
         return [*routes, *page_routes(self._world_now, is_dev=self.is_dev)]
 
     def peer_routes(self) -> list[web.RouteDef]:

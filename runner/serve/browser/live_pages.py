@@ -15,7 +15,7 @@ from aiohttp import web
 from runner.model.call import Ringing, WebRtcOrigin
 from runner.serve.browser.admission import Admission, bearer, bearer_or_body, call_id_of
 from runner.serve.browser.origins import check_origin, shared_with
-from runner.serve.browser.peers import FORWARDED, PeerRunners, RunnerOfCall
+from runner.serve.browser.peers import FORWARDED, PagePeers, RunnerOfCall
 from runner.serve.browser.refusal import RETRY_AFTER, RefusedError
 from runner.serve.browser.watch import BrowserWatch
 from runner.serve.live_call import LiveCall
@@ -43,9 +43,9 @@ class LivePages:
         self._followers: dict[str, list[WatchQueue]] = {}
         """By call, who gets its watch whenever this process takes it over, however soon it is over again."""
         self._live_calls: LiveCalls[LiveCall] | None = None
-        self._peers: PeerRunners | None = None
+        self._peers: PagePeers | None = None
 
-    def open(self, live_calls: LiveCalls[LiveCall], peers: PeerRunners) -> None:
+    def open(self, live_calls: LiveCalls[LiveCall], peers: PagePeers) -> None:
         """Answer from now on; `peers` serve the calls that this process does not."""
         self._live_calls, self._peers = live_calls, peers
 
@@ -65,7 +65,6 @@ class LivePages:
         return (watch,)
 
     def serves(self, call_id: str) -> bool:
-        """Whether this process serves such a call."""
         return call_id in self._served
 
     async def hang_up(self, request: web.Request) -> web.StreamResponse:
@@ -154,7 +153,6 @@ class LivePages:
         token: str,
         follower: WatchQueue,
     ) -> None:
-        """Until the call is over, across takeovers."""
         until = asyncio.get_running_loop().time() + BETWEEN_S
         while True:
             while not follower.empty():

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from runner.serve.addresses import counted_as, is_loopback, is_private
+from runner.serve.addresses import ClientAddress, counted_as, is_loopback
 from runner.serve.browser.refusal import RefusedError
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
@@ -45,7 +45,6 @@ def is_on_loopback(request: web.Request) -> bool:
 
 
 def address_of(request: web.Request) -> str:
-    """The address for rate limits. Behind one's own proxy, what the proxy has seen: the last entry."""
-    peer = request.remote or ""
-    forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return counted_as(forwarded if forwarded and is_private(peer) else peer)
+    """The address for rate limits."""
+    seen = ClientAddress.of(request.remote or "", request.headers.get("X-Forwarded-For", ""))
+    return counted_as(seen.address)

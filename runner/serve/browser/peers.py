@@ -13,7 +13,7 @@ from runner.errors import StoreError
 from runner.model.settings import Server
 from runner.serve.addresses import is_loopback
 from runner.serve.browser.refusal import RETRY_AFTER, RefusedError
-from runner.store.store import Fleet
+from runner.store.store import FleetStore
 
 FORWARDED = "Phone-Agents-Forwarded"
 """Marks a forwarded request: its receiver answers for its own calls, and asks nobody.
@@ -44,10 +44,10 @@ def peer_host(server: Server, *, shares_port: bool) -> str | None:
     return server.host if shares_port else None
 
 
-class PeerRunners:
+class PagePeers:
     """Finds the runner of a call, and forwards its page's requests."""
 
-    def __init__(self, store: Fleet, runner: str, session: aiohttp.ClientSession) -> None:
+    def __init__(self, store: FleetStore, runner: str, session: aiohttp.ClientSession) -> None:
         """`runner` is this process's id among the runners."""
         self._store = store
         self._runner = runner

@@ -17,7 +17,6 @@ class RefusedError(Exception):
         self.headers = dict(headers or {})
 
     def response(self) -> web.Response:
-        """The reply with the refusal."""
         problem = {"type": "about:blank", "status": self.status, "code": self.code, "detail": str(self)}
         return web.json_response(
             problem, status=self.status, content_type="application/problem+json", headers=self.headers

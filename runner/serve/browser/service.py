@@ -6,7 +6,7 @@ from aiohttp import web
 
 from runner.model.settings import Server
 from runner.serve.browser.calls import BrowserCalls, Serving
-from runner.serve.browser.peers import PeerRunners, peer_host
+from runner.serve.browser.peers import PagePeers, peer_host
 from runner.serve.listen_address import address_of, open_port
 from runner.serve.listener import Listener
 from runner.serve.process import Process
@@ -34,7 +34,7 @@ async def open_to_browsers(
         client=service.clients.api,
     )
     browser.open(serving)
-    peers = PeerRunners(service.storage.store, service.fleet.keeper.info.id, await process.peer_session())
+    peers = PagePeers(service.storage.store, service.fleet.keeper.info.id, await process.peer_session())
     browser.pages.open(service.live_calls, peers)
     own_host = peer_host(server, shares_port=shares_port)
     if own_host is not None:

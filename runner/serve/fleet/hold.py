@@ -4,7 +4,7 @@ from runner.model.action import ClaimCall
 from runner.model.call import Ringing, WebRtcOrigin
 from runner.model.entry import Lived
 from runner.model.event import ClaimReplied
-from runner.model.live_call import CallState, HeldCall, Limits, Owner
+from runner.model.live_call import CallState, ClaimLimits, HeldCall, Owner
 from runner.model.values import Instant
 from runner.serve.fleet.call_journal import CallJournal
 from runner.serve.fleet.member import Member
@@ -65,7 +65,7 @@ class CallHold:
             state=CallState.RINGING if made_as is None else CallState.ANSWERED,
             api_call_id=made_as,
         )
-        limits = Limits(concurrent_calls=claim.concurrent_calls, calls_per_day=claim.calls_per_day)
+        limits = ClaimLimits(concurrent_calls=claim.concurrent_calls, calls_per_day=claim.calls_per_day)
         ring, self._ring = self._ring, None
         answer = await self._member.claim(call, limits, ring)
         self._is_known = ring is not None and answer.ours is not None and answer.is_written
@@ -89,34 +89,27 @@ class CallHold:
             await self._keeper.told()
 
     async def answered(self, api_call_id: str) -> None:
-        """From now on the call is taken over when this process is lost."""
         call_id = self._ringing.call_id
         await self._member.answered(call_id, None if api_call_id == call_id else api_call_id)
 
     @property
     def fence(self) -> int:
-        """Counts up whenever another runner takes the call."""
         return self._keeper.calls.fence(self._ringing.call_id)
 
     def lost(self) -> None:
-        """Another runner acts for the call under a higher fence: drop it."""
         self._member.lose(self._ringing.call_id)
 
     @property
     def was_paused(self) -> bool:
-        """Whether another runner may have taken the call while this process stood still."""
         return self._keeper.was_paused
 
     async def looked(self) -> None:
-        """Wait until the store has said whose the call is."""
         await self._keeper.looked()
 
     async def may_act(self) -> None:
-        """Wait until it is certain that no other runner acts for the call."""
         await self._keeper.acting()
 
     def append(self, at: Instant, event: Lived) -> None:
-        """Write the event soon."""
         if self._journal is None:
             return
         if isinstance(event, Ringing):
@@ -125,17 +118,14 @@ class CallHold:
             self._journal.append(at, event)
 
     async def written(self) -> None:
-        """Wait until the store has everything that was appended so far."""
         if self._journal is not None:
             await self._journal.written()
 
     @property
     def owner(self) -> Owner | None:
-        """In whose name the call's record is saved."""
         return self._member.over(self._ringing.call_id)
 
     async def release(self, *, was_served: bool) -> None:
-        """Hold the call no more; one that was not served may be claimed again."""
         if self._journal is not None:
             self._journal.close()
         if not self._is_held:

@@ -35,8 +35,8 @@ MOST_WAITING = 20_000
 """Pieces that wait in memory when no file takes them either."""
 
 
-class Journals(Protocol):
-    """Where pieces of journals are kept. `runner.store.store.Journals` has the contract."""
+class PieceStore(Protocol):
+    """Where pieces of journals are kept. `runner.store.store.JournalStore` has the contract."""
 
     async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
         """Write pieces of journals, except for calls of other runners."""
@@ -67,7 +67,7 @@ class JournalWriter:
 
     def __init__(
         self,
-        store: Journals,
+        store: PieceStore,
         seal: Seal,
         lease: Callable[[], Lease | None],
         *,
@@ -135,11 +135,9 @@ class JournalWriter:
             await spool.drop(count)
 
     def is_confirmed(self, call_id: str) -> bool:
-        """Whether the store knows that this process has the call."""
         return self._claims.is_confirmed(call_id)
 
     def note(self, journal: CallJournal, *, at_once: bool) -> None:
-        """A journal has entries to write."""
         self._noted += 1
         if not self._dirty:
             if self._behind_since is None:
@@ -150,7 +148,6 @@ class JournalWriter:
             self._at_once.set()
 
     async def written(self) -> None:
-        """Wait until the store has everything that was noted so far."""
         target = self._noted
         self._at_once.set()
         self._wake.set()

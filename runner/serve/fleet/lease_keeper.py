@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from runner.errors import StoreError
 from runner.model.live_call import CallState, HeldCall, Lease, RunnerInfo
 from runner.serve.fleet.held_calls import HeldCalls
-from runner.store.store import Fleet
+from runner.store.store import FleetStore
 
 log = logging.getLogger("runner.serve.fleet.lease_keeper")
 
@@ -40,7 +40,7 @@ class LeaseKeeper:
 
     def __init__(
         self,
-        store: Fleet,
+        store: FleetStore,
         info: RunnerInfo,
         *,
         lease_s: float = LEASE_S,

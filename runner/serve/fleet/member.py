@@ -11,12 +11,12 @@ from itertools import islice
 from typing import Protocol
 
 from runner.errors import CallLostError, ClockError, LeaseLostError, PhoneAgentsError, StoreError
-from runner.model.live_call import CallState, Claim, HeldCall, Lease, Limits, Owner
+from runner.model.live_call import CallState, Claim, ClaimLimits, HeldCall, Lease, Owner
 from runner.serve.fleet.lease_keeper import LeaseKeeper
 from runner.serve.fleet.unserved_calls import UnservedCalls
 from runner.serve.latch import Latch
 from runner.store.journal.sealed import SealedEntries
-from runner.store.store import Fleet
+from runner.store.store import FleetStore
 
 log = logging.getLogger("runner.serve.fleet.member")
 
@@ -48,7 +48,7 @@ class Member:
 
     def __init__(
         self,
-        store: Fleet,
+        store: FleetStore,
         keeper: LeaseKeeper,
         taker: Taker,
         *,
@@ -78,7 +78,7 @@ class Member:
 
     # Claims
 
-    async def claim(self, call: HeldCall, limits: Limits, ring: SealedEntries | None = None) -> Claim:
+    async def claim(self, call: HeldCall, limits: ClaimLimits, ring: SealedEntries | None = None) -> Claim:
         """Claim a ringing call, and write its `ring`. Without the store it is ours until the store says
         otherwise: a caller who rings is answered.
         """
@@ -97,7 +97,9 @@ class Member:
             self._unserved.forget(call.id)
         return claim
 
-    async def _claim(self, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None) -> Claim:
+    async def _claim(
+        self, lease: Lease, call: HeldCall, limits: ClaimLimits, ring: SealedEntries | None
+    ) -> Claim:
         try:
             return await self._store.claim(lease, call, limits, ring)
         except LeaseLostError:
@@ -105,7 +107,6 @@ class Member:
             return await self._store.claim(await self.keeper.next_lease(lease), call, limits, ring)
 
     async def has(self, call_id: str) -> bool:
-        """Whether this process holds the call."""
         if (served := self._taken.get(call_id)) is not None:
             # Whether it can be served shows only now; otherwise this announcement may be its last.
             await served.wait()
@@ -149,7 +150,6 @@ class Member:
         return None if call is None else Owner(runner=self.keeper.info.id, fence=call.fence)
 
     def forget(self, call_id: str) -> None:
-        """Forget the call."""
         self._calls.let_go(call_id)
 
     def lose(self, call_id: str) -> None:
@@ -177,7 +177,6 @@ class Member:
         return any(runner.id != self.keeper.info.id and not runner.is_leaving for runner in runners)
 
     async def hand_over(self, call_ids: list[str]) -> None:
-        """Let others take these calls at once."""
         if self.keeper.lease is not None:
             await self._store.hand_over(self.keeper.lease, call_ids)
         for call_id in call_ids:

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import TypeAlias
 from uuid import uuid4
 
 from runner.errors import JournalError, StoreError
@@ -37,11 +37,8 @@ HAND_OVER_S = 5.0
 """For other runners to take our calls when we end."""
 
 
-class NewCall(Protocol):
-    """Makes a live call of one that another process has left, and serves it."""
-
-    def __call__(self, left: LeftCall, hold: CallHold) -> None:
-        """Serve it from now on."""
+ServeLeftCall: TypeAlias = Callable[[LeftCall, CallHold], None]
+"""Makes a live call of one that another process has left, and serves it from now on."""
 
 
 class FleetService:
@@ -90,7 +87,7 @@ class FleetService:
         metrics.journal_lag_seconds.set_function(lambda: self._writer.lag_s)
         self._takeover = Takeover(store, seal, versions, clock)
         self._published: str | None = None
-        self._new_call: NewCall | None = None
+        self._serve_left: ServeLeftCall | None = None
         self._work = (
             Background("lease", self.keeper.run),
             Background("takeover", self.member.run),
@@ -106,12 +103,12 @@ class FleetService:
         """Set where other runners pass on requests of pages. Call it before `start`."""
         self.keeper.info = replace(self.keeper.info, page_address=address)
 
-    async def start(self, new_call: NewCall) -> None:
+    async def start(self, serve_left: ServeLeftCall) -> None:
         """Join the runners, and take over at once the calls that a process before us has left.
 
         Raises CannotRunError and StoreError.
         """
-        self._new_call = new_call
+        self._serve_left = serve_left
         await self.keeper.join()
         await self._writer.recover()
         if self._dead is not None:
@@ -123,7 +120,6 @@ class FleetService:
             work.start()
 
     async def hold(self, ringing: Ringing) -> CallHold:
-        """The hold on a call that begins to ring."""
         configuration = self._versions.current.source.hash
         if configuration != self._published:
             await self._publish()
@@ -185,23 +181,21 @@ class FleetService:
     # Taker
 
     async def journals(self, calls: Sequence[HeldCall]) -> Mapping[str, Sequence[SealedEntries]]:
-        """Read what these calls have lived through."""
         return await self._takeover.journals(calls)
 
     def take_over(self, call: HeldCall, journal: Sequence[SealedEntries]) -> None:
         """Serve a call that another process has left. Raises JournalError where nobody here could."""
         left = self._takeover.restore(call, journal)
-        if left is None or self._new_call is None:
+        if left is None or self._serve_left is None:
             raise JournalError(f'neither its journal nor its agent "{call.agent}" is usable here')
         self._metrics.takeovers.labels(journal="none" if left.journal is None else "replayed").inc()
         writer = None
         if left.journal is not None:
             writer = CallJournal(self._writer, call.id, left.journal.next_seq, left.journal.key)
         hold = CallHold(self.member, writer, left.ringing, configuration=call.configuration, is_held=True)
-        self._new_call(left, hold)
+        self._serve_left(left, hold)
 
     def drop(self, call_id: str) -> None:
-        """Another runner serves this call."""
         self._live_calls.drop(call_id)
 
     async def _publish(self) -> None:

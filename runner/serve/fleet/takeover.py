@@ -1,6 +1,7 @@
 """Makes the machine of a call that another process has left: from its journal, or without one."""
 
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from traceback import extract_tb
@@ -16,10 +17,12 @@ from runner.serve.versions import Versions
 from runner.store.journal.journal import opened
 from runner.store.journal.seal import JournalKey, Seal
 from runner.store.journal.sealed import SealedEntries
-from runner.store.store import Journals
+from runner.store.store import JournalStore
 
 log = logging.getLogger("runner.serve.fleet.takeover")
 
+MOST_WORLDS = 64
+"""Configurations of other processes that are kept: one for each of the calls that are taken up together."""
 UNKNOWN_CONFIGURATION = (
     "the configuration that the call began with is not in the store, or cannot be loaded by this version of"
     " phone-agents"
@@ -49,12 +52,15 @@ class LeftCall:
 class Takeover:
     """Reads journals and the configurations that calls began with."""
 
-    def __init__(self, store: Journals, seal: Seal, versions: Versions, clock: Callable[[], Instant]) -> None:
+    def __init__(
+        self, store: JournalStore, seal: Seal, versions: Versions, clock: Callable[[], Instant]
+    ) -> None:
         self._store = store
         self._seal = seal
         self._versions = versions
         self._clock = clock
-        self._worlds: dict[str, World] = {}
+        self._worlds: OrderedDict[str, World] = OrderedDict()
+        """By the hash of the configuration, the one used last at the end."""
 
     async def journals(self, calls: Sequence[HeldCall]) -> Mapping[str, Sequence[SealedEntries]]:
         """The journals of these calls, and with them the configurations that they began with.
@@ -100,13 +106,18 @@ class Takeover:
 
     async def _load(self, configuration: str) -> None:
         current = self._versions.current
-        if configuration == current.source.hash or configuration in self._worlds:
+        if configuration == current.source.hash:
+            return
+        if configuration in self._worlds:
+            self._worlds.move_to_end(configuration)
             return
         texts = await self._store.configuration(configuration)
         version = None if texts is None else ConfigurationVersion.decoded(texts.encode())
         loaded = None if version is None else version.load().configuration
         if loaded is not None:
             self._worlds[configuration] = World.of(loaded, current.secrets.tools)
+            if len(self._worlds) > MOST_WORLDS:
+                self._worlds.popitem(last=False)
 
 
 def _reason(error: Exception) -> str:

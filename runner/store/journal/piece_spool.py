@@ -29,7 +29,6 @@ class PieceSpool:
 
     @property
     def waiting_bytes(self) -> int:
-        """How many bytes wait."""
         return self._spool.waiting_bytes
 
     def adopting(self) -> AbstractAsyncContextManager[None]:

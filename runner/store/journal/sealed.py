@@ -29,5 +29,4 @@ class HeldPiece:
 
     @property
     def fence(self) -> int:
-        """The fence under which the call was held."""
         return self.call.fence

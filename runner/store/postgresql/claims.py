@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from runner.model.event import Limit
-from runner.model.live_call import CallState, Claim, HeldCall, Lease, Limits
+from runner.model.live_call import CallState, Claim, ClaimLimits, HeldCall, Lease
 from runner.store import rows
 from runner.store.journal.sealed import SealedEntries
 from runner.store.postgresql import leases
@@ -51,7 +51,7 @@ async def claim_new(
 
 
 async def claim(
-    connection: Connection, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None
+    connection: Connection, lease: Lease, call: HeldCall, limits: ClaimLimits, ring: SealedEntries | None
 ) -> Claim:
     """Claim the call, if no runner has it and its agent has room."""
     await leases.hold(connection, lease)
@@ -98,10 +98,10 @@ async def _lock(connection: Connection, what: str) -> None:
 
 
 async def _reached(
-    connection: Connection, call_id: str, agent: str, began_at: float, limits: Limits
+    connection: Connection, call_id: str, agent: str, began_at: float, limits: ClaimLimits
 ) -> Limit | None:
     """The limit that the agent has reached. Locks the agent, so that nobody else counts it meanwhile."""
-    if limits == Limits():
+    if limits == ClaimLimits():
         return None
     await _lock(connection, f"agent {agent}")
     live, today = await connection.fetchrow(

@@ -66,7 +66,6 @@ async def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> se
 
 
 async def read(connection: Connection, call_ids: Sequence[str]) -> dict[str, list[SealedEntries]]:
-    """All pieces of these calls, in order."""
     ids = {rows.column_text(call_id): call_id for call_id in call_ids}
     found = await connection.fetch(
         "SELECT call_id, first_seq, entries FROM journal WHERE call_id = ANY($1) ORDER BY call_id, first_seq",
@@ -92,7 +91,6 @@ async def publish(connection: Connection, lease: Lease, configuration: str, text
 
 
 async def configuration(connection: Connection, configuration_hash: str) -> str | None:
-    """The texts of a configuration."""
     texts: str | None = await connection.fetchval(
         "SELECT texts FROM configurations WHERE hash = $1", configuration_hash
     )
@@ -100,7 +98,6 @@ async def configuration(connection: Connection, configuration_hash: str) -> str 
 
 
 async def sweep(connection: Connection) -> None:
-    """Delete what no live call needs."""
     await connection.execute(
         """DELETE FROM journal
         WHERE written_at < clock_timestamp() - interval '1 hour'

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 
 from runner.model.job import Backlog, DueJob, Job, JobCapacity, JobResult
-from runner.model.live_call import Claim, FleetCall, HeldCall, Lease, Limits, Owner, RunnerInfo
+from runner.model.live_call import Claim, ClaimLimits, FleetCall, HeldCall, Lease, Owner, RunnerInfo
 from runner.model.record import CallRecord
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
 from runner.model.values import Instant
@@ -106,9 +106,9 @@ class PostgresqlStore:
         await self._database.run(lambda connection: leases.leave(connection, lease))
 
     async def claim(
-        self, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None = None
+        self, lease: Lease, call: HeldCall, limits: ClaimLimits, ring: SealedEntries | None = None
     ) -> Claim:
-        if limits == Limits() and call.api_call_id is None:
+        if limits == ClaimLimits() and call.api_call_id is None:
             claim = await self._database.run(
                 lambda connection: claims.claim_new(connection, lease, call, ring), is_one_statement=True
             )

@@ -34,7 +34,6 @@ async def save(connection: Connection, row: rows.CallRow, owner: Owner | None) -
 
 
 async def read(connection: Connection, call_id: str) -> StoredCall | None:
-    """One call."""
     row = await connection.fetchrow("SELECT record, outcome FROM calls WHERE id = $1", call_id)
     if row is None:
         return None
@@ -46,7 +45,6 @@ async def read(connection: Connection, call_id: str) -> StoredCall | None:
 
 
 async def find(connection: Connection, where: CallFilter, most: int) -> list[CallSummary]:
-    """The newest matching calls."""
     return [rows.summary(row) for row in await _newest(connection, rows.SUMMARY, where, most)]
 
 
@@ -58,18 +56,17 @@ async def texts(connection: Connection, where: CallFilter, most: int) -> list[st
 async def _newest(
     connection: Connection, columns: str, where: CallFilter, most: int
 ) -> list[tuple[Any, ...]]:
-    conditions = rows.Conditions(where, mark="$", position="strpos")
-    limit = conditions.parameter(most)
+    clause = rows.WhereClause(where, mark="$", position="strpos")
+    limit = clause.parameter(most)
     result = await connection.fetch(
-        f"SELECT {columns} FROM calls WHERE {conditions.text}"  # noqa: S608 - values are parameters
+        f"SELECT {columns} FROM calls WHERE {clause.text}"  # noqa: S608 - values are parameters
         f" ORDER BY started_at DESC, id DESC LIMIT {limit}",
-        *conditions.values,
+        *clause.values,
     )
     return [tuple(row) for row in result]
 
 
 async def count_calls(connection: Connection, since: Instant) -> dict[str, int]:
-    """How many calls each agent answered."""
     counted = await connection.fetch(
         "SELECT agent, count(*) FROM calls WHERE started_at >= $1 GROUP BY agent", since
     )

@@ -6,7 +6,6 @@ Only that thread touches the connection, so that it needs no lock and a slow dis
 import asyncio
 import os
 import sqlite3
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,22 +13,21 @@ from typing import TypeVar
 
 from runner.errors import CannotRunError, StoreError, StoreRefusedError
 from runner.store.migrations import migrations
+from runner.store.sqlite.inspection import APPLICATION_ID, damage_of, state_of
 from runner.store.sqlite.worker import Worker
 
-APPLICATION_ID = 0x70616773
-"""Marks the file as ours among all SQLite files (PRAGMA application_id)."""
 NEEDED = (3, 37)
 """The first SQLite with STRICT tables; RETURNING is older."""
 BUSY_S = 1.0
-"""How long to wait for another process that is writing to the file. After one wait in vain, nobody waits
-again before the file is free: all work is in one queue, so all calls would wait for each other.
+"""How long to wait for another process that is writing to the file. After one wait in vain all work fails at
+once until the file is free: it is in one queue, so all calls would wait for each other.
 """
 CHECK_S = 5.0
-"""How long the check of the file for damage may take when it is opened: some GB. The rest is not checked."""
+"""How long the check for damage may take when the file is opened: some GB. No more than that is checked."""
 CLOSE_S = 3.0
 """How long closing may wait for work in progress."""
 CACHE_KIB = 256
-"""Of SQLite's own; without this it grows to 2 MB, and saves no CPU."""
+"""SQLite's page cache. Its default of 2 MB saves no CPU here."""
 MEMORY = ":memory:"
 
 _Result = TypeVar("_Result")
@@ -47,16 +45,16 @@ class Database:
         self._file: tuple[int, int] | None = None
         """Device and inode of the file that is open."""
         self.files_opened = 0
-        """How many files there were at this path: one, unless it was deleted or moved meanwhile."""
+        """How many files were opened at this path: one, unless the file was deleted or moved meanwhile."""
         self._is_closed = False
         self._is_locked = False
-        """Whether another process held the file at the last attempt."""
+        """Whether the last attempt failed because another process was writing."""
         self._thread = Worker("store")
 
     async def open(self) -> None:
         """Create the file if necessary; else check that it is ours, undamaged, and writable.
 
-        Raises CannotRunError, with one sentence that says what would help.
+        Raises CannotRunError, which says what would help.
         """
         try:
             await self._on_thread(self._open)
@@ -81,7 +79,7 @@ class Database:
         return await self._run(work, "BEGIN IMMEDIATE")
 
     async def close(self) -> None:
-        """Close the file. Work that has not begun by then is not done."""
+        """Close the file, after at most `CLOSE_S`. Queued work fails with StoreError."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -115,7 +113,9 @@ class Database:
         _check_whole(self._connected(), self.path)
 
     def _transaction(self, work: Callable[[sqlite3.Connection], _Result], begin: str) -> _Result:
-        """All of it or nothing. After a failure the connection is reopened: a disk may come back."""
+        """Do all of the work or nothing. A failure closes the connection, and the next work opens another: a
+        disk may come back.
+        """
         self._check_place()
         connection = self._connected()
         try:
@@ -132,9 +132,9 @@ class Database:
         return result
 
     def _check_place(self) -> None:
-        """SQLite continues to write to a file that was deleted or moved, without an error.
+        """Raise StoreError, once, when the file was deleted or moved: SQLite would go on writing to it.
 
-        Raises StoreError for this once; the next transaction finds, or creates, a file in its place.
+        The next transaction opens, or creates, the file at its path.
         """
         if self._connection is not None and self._file != _identity(self.path):
             with suppress(sqlite3.Error):
@@ -222,22 +222,19 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
 
 
 def _migrate(connection: sqlite3.Connection, path: str) -> None:
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    steps = migrations("runner.store.sqlite")
-    if (application or version or tables) and application != APPLICATION_ID:
+    state = state_of(connection)
+    if state.is_foreign:
         raise CannotRunError(f'store "sqlite:{path}" is the database of another program; name another file')
-    if version > steps[-1].version:
+    if state.version > state.known:
         raise CannotRunError(
-            f'store "sqlite:{path}" was written by a newer phone-agents (schema {version}, '
-            f"this one knows {steps[-1].version}); use that one or name another file"
+            f'store "sqlite:{path}" was written by a newer phone-agents (schema {state.version}, '
+            f"this one knows {state.known}); use that one or name another file"
         )
-    for step in steps[version:]:
+    for step in migrations("runner.store.sqlite")[state.version :]:
         for statement in _statements(step.sql):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {step.version}")
-    if not application:
+    if not state.version:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
@@ -254,18 +251,11 @@ def _statements(script: str) -> list[str]:
 
 def _check_whole(connection: sqlite3.Connection, path: str) -> None:
     """Raises CannotRunError when the file is damaged: it would fail later, when a call is over."""
-    deadline = time.monotonic() + CHECK_S
-    connection.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
     try:
-        result = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        damage = damage_of(connection, CHECK_S)
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
-            return
-        result = str(error)
-    finally:
-        connection.set_progress_handler(None, 0)
-    if result != "ok":
-        first = str(result).splitlines()[0]
+        damage = str(error)
+    if damage is not None:
         raise CannotRunError(
-            f'store "sqlite:{path}" is damaged ({first}); restore a backup, or move it away and start anew'
+            f'store "sqlite:{path}" is damaged ({damage}); restore a backup, or move it away and start anew'
         )

@@ -10,12 +10,10 @@ from sqlite3 import Connection
 
 from runner.errors import CallLostError
 from runner.model.event import Limit
-from runner.model.live_call import CallState, Claim, FleetCall, HeldCall, Limits
+from runner.model.live_call import CallState, Claim, ClaimLimits, FleetCall, HeldCall
 from runner.store import rows
 from runner.store.journal.sealed import SealedEntries
 from runner.store.sqlite import journal_log
-
-_COLUMNS = "id, fence, agent, state, configuration, began_at, api_call_id"
 
 
 def assert_calls(connection: Connection, runner: str, calls: Sequence[HeldCall]) -> dict[str, int]:
@@ -28,7 +26,7 @@ def assert_calls(connection: Connection, runner: str, calls: Sequence[HeldCall])
         if connection.execute("SELECT 1 FROM calls WHERE id = ?", (call_id,)).fetchone():
             continue
         connection.execute(
-            f"INSERT OR REPLACE INTO live_calls (runner, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            f"INSERT OR REPLACE INTO live_calls (runner, {rows.HELD_CALL}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
             (runner, *_row(call)),
         )
         fences[call.id] = call.fence
@@ -36,7 +34,7 @@ def assert_calls(connection: Connection, runner: str, calls: Sequence[HeldCall])
 
 
 def claim(
-    connection: Connection, runner: str, call: HeldCall, limits: Limits, ring: SealedEntries | None
+    connection: Connection, runner: str, call: HeldCall, limits: ClaimLimits, ring: SealedEntries | None
 ) -> Claim:
     """Claim the call, if no runner has it and its agent has room."""
     call_id, agent = rows.column_text(call.id), rows.column_text(call.agent)
@@ -63,7 +61,7 @@ def claim(
             return Claim()
         ours = replace(call, fence=fence if holder == runner else fence + 1)
     connection.execute(
-        f"INSERT OR REPLACE INTO live_calls (runner, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        f"INSERT OR REPLACE INTO live_calls (runner, {rows.HELD_CALL}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         (runner, *_row(ours)),
     )
     if ring is not None:
@@ -95,7 +93,6 @@ def unclaim(connection: Connection, runner: str, call: HeldCall) -> None:
 
 
 def hand_over(connection: Connection, runner: str, call_ids: Sequence[str]) -> None:
-    """Let others take these calls at once."""
     connection.executemany(
         "UPDATE live_calls SET runner = NULL WHERE runner = ? AND id = ?",
         [(runner, rows.column_text(call_id)) for call_id in call_ids],
@@ -106,7 +103,7 @@ def take_over(connection: Connection, runner: str) -> list[HeldCall]:
     """All calls that another process has left."""
     taken = connection.execute(
         f"""UPDATE live_calls SET runner = ?1, fence = fence + 1
-        WHERE runner IS NULL OR runner <> ?1 RETURNING {_COLUMNS}""",  # noqa: S608 - our own columns
+        WHERE runner IS NULL OR runner <> ?1 RETURNING {rows.HELD_CALL}""",  # noqa: S608 - our own columns
         (runner,),
     ).fetchall()
     return [rows.held_call(row) for row in sorted(taken, key=lambda row: row[5])]
@@ -115,7 +112,7 @@ def take_over(connection: Connection, runner: str) -> list[HeldCall]:
 def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:
     """An ended process had these calls while nothing could be written: no runner has them now."""
     connection.executemany(
-        f"""INSERT INTO live_calls (runner, {_COLUMNS}) SELECT NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7
+        f"""INSERT INTO live_calls (runner, {rows.HELD_CALL}) SELECT NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7
         WHERE NOT EXISTS (SELECT 1 FROM calls WHERE id = ?1)
         ON CONFLICT (id) DO UPDATE SET state = excluded.state, api_call_id = excluded.api_call_id
         WHERE live_calls.fence = excluded.fence AND live_calls.state <> excluded.state""",  # noqa: S608
@@ -124,15 +121,13 @@ def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:
 
 
 def live_calls(connection: Connection, address: str | None) -> list[FleetCall]:
-    """All live calls, the oldest first."""
-    cursor = connection.execute(f"SELECT {_COLUMNS}, runner FROM live_calls ORDER BY began_at, id")  # noqa: S608
+    cursor = connection.execute(f"SELECT {rows.HELD_CALL}, runner FROM live_calls ORDER BY began_at, id")  # noqa: S608
     return [rows.fleet_call((*row, address, None)) for row in cursor]
 
 
 def live_call(connection: Connection, call_id: str, address: str | None) -> FleetCall | None:
-    """One live call."""
     row = connection.execute(
-        f"SELECT {_COLUMNS}, runner FROM live_calls WHERE id = ?",  # noqa: S608 - our own columns
+        f"SELECT {rows.HELD_CALL}, runner FROM live_calls WHERE id = ?",  # noqa: S608 - our own columns
         (rows.column_text(call_id),),
     ).fetchone()
     return None if row is None else rows.fleet_call((*row, address, None))
@@ -155,9 +150,9 @@ def _api_call_id(call: HeldCall) -> str | None:
 
 
 def _reached(
-    connection: Connection, call_id: str, agent: str, began_at: float, limits: Limits
+    connection: Connection, call_id: str, agent: str, began_at: float, limits: ClaimLimits
 ) -> Limit | None:
-    if limits == Limits():
+    if limits == ClaimLimits():
         return None
     begins, ends = rows.day(began_at)
     live, today = connection.execute(

@@ -98,7 +98,6 @@ def left_journals(connection: Connection, call_ids: Collection[str]) -> LeftJour
 
 
 def delete(connection: Connection, call_id: str) -> None:
-    """Delete the journal of a call."""
     connection.execute("DELETE FROM journal WHERE call_id = ?", (rows.column_text(call_id),))
 
 
@@ -142,7 +141,6 @@ def _needed(connection: Connection, upto: int, names: str, entries: bytes) -> li
 
 
 def _pieces(upto: int, names: str, entries: bytes) -> Iterator[_Logged]:
-    """The pieces of a row."""
     at = 0
     for call_id, first_seq, size, *first_upto in orjson.loads(names):
         yield _Logged(call_id, first_seq, first_upto[0] if first_upto else upto, entries[at : at + size])

@@ -9,7 +9,7 @@ from runner.store.sqlite.database import MEMORY
 
 
 class ProcessLock:
-    """A file beside the database that is locked while its process lives."""
+    """A lock on a file beside the database, which names the process. It ends with the process."""
 
     def __init__(self, path: str) -> None:
         self._store = path
@@ -17,7 +17,7 @@ class ProcessLock:
         self._file: int | None = None
 
     def take(self) -> None:
-        """Raises CannotRunError when another process has it."""
+        """Take the lock; once taken it stays so. Raises CannotRunError when another process has it."""
         if self._store == MEMORY:
             return
         while self._file is None:
@@ -41,8 +41,8 @@ class ProcessLock:
             os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
             self._file = file
 
-    def give_back(self) -> None:
-        """Release the lock."""
+    def release(self) -> None:
+        """Release the lock, and delete its file."""
         if self._file is not None:
             self._path.unlink(missing_ok=True)
             os.close(self._file)

@@ -34,7 +34,6 @@ def save(connection: Connection, row: rows.CallRow, owner: Owner | None) -> bool
 
 
 def read(connection: Connection, call_id: str) -> StoredCall | None:
-    """One call."""
     row = connection.execute("SELECT record, outcome FROM calls WHERE id = ?", (call_id,)).fetchone()
     if row is None:
         return None
@@ -44,7 +43,6 @@ def read(connection: Connection, call_id: str) -> StoredCall | None:
 
 
 def find(connection: Connection, where: CallFilter, most: int) -> list[CallSummary]:
-    """The newest matching calls."""
     return [rows.summary(row) for row in _newest(connection, rows.SUMMARY, where, most)]
 
 
@@ -54,16 +52,15 @@ def texts(connection: Connection, where: CallFilter, most: int) -> list[str]:
 
 
 def _newest(connection: Connection, columns: str, where: CallFilter, most: int) -> Iterable[Sequence[Any]]:
-    conditions = rows.Conditions(where, mark="?", position="instr")
-    limit = conditions.parameter(most)
+    clause = rows.WhereClause(where, mark="?", position="instr")
+    limit = clause.parameter(most)
     return connection.execute(
-        f"SELECT {columns} FROM calls WHERE {conditions.text} ORDER BY started_at DESC, id DESC LIMIT {limit}",  # noqa: S608,E501 - values are parameters
-        conditions.values,
+        f"SELECT {columns} FROM calls WHERE {clause.text} ORDER BY started_at DESC, id DESC LIMIT {limit}",  # noqa: S608 - values are parameters
+        clause.values,
     )
 
 
 def count_calls(connection: Connection, since: Instant) -> dict[str, int]:
-    """How many calls each agent answered."""
     return dict(
         connection.execute("SELECT agent, count(*) FROM calls WHERE started_at >= ? GROUP BY agent", (since,))
     )

@@ -6,7 +6,7 @@ from sqlite3 import Connection
 
 from runner.errors import LeaseLostError
 from runner.model.job import Backlog, DueJob, Job, JobCapacity, JobResult
-from runner.model.live_call import Claim, FleetCall, HeldCall, Lease, Limits, Owner, RunnerInfo
+from runner.model.live_call import Claim, ClaimLimits, FleetCall, HeldCall, Lease, Owner, RunnerInfo
 from runner.model.record import CallRecord
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
 from runner.model.values import Instant
@@ -83,13 +83,13 @@ class SqliteStore:
         return await self._database.write(lambda connection: jobs.retry_parked(connection, call_id, now))
 
     async def join(self, runner: RunnerInfo, lease_s: float) -> Lease:
-        """See `Fleet.join`. The lease lasts as long as the process, since no other can take it."""
+        """See `FleetStore.join`. The lease lasts as long as the process, since no other can take it."""
         self._lock.take()
         self._runner = runner
         return Lease(runner=runner.id, epoch=self._database.files_opened)
 
     async def renew(self, lease: Lease) -> bool:
-        """See `Fleet.renew`. A file that replaced a deleted one knows no call."""
+        """See `FleetStore.renew`. A file that replaced a deleted one knows no call."""
         await self._database.read(lambda connection: connection.execute("SELECT 1").fetchone())
         return lease.epoch == self._database.files_opened
 
@@ -103,10 +103,10 @@ class SqliteStore:
         return Lease(runner=lease.runner, epoch=self._database.files_opened), fences
 
     async def leave(self, lease: Lease) -> None:
-        self._lock.give_back()
+        self._lock.release()
 
     async def claim(
-        self, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None = None
+        self, lease: Lease, call: HeldCall, limits: ClaimLimits, ring: SealedEntries | None = None
     ) -> Claim:
         return await self._database.write(
             lambda connection: fleet.claim(connection, self._holder(lease), call, limits, ring)
@@ -119,13 +119,13 @@ class SqliteStore:
         await self._database.write(lambda connection: fleet.unclaim(connection, lease.runner, call))
 
     async def retire(self, lease: Lease) -> None:
-        """See `Fleet.retire`. There is no other runner that could stay."""
+        """See `FleetStore.retire`. There is no other runner that could stay."""
 
     async def hand_over(self, lease: Lease, call_ids: Sequence[str]) -> None:
         await self._database.write(lambda connection: fleet.hand_over(connection, lease.runner, call_ids))
 
     async def take_over(self, lease: Lease) -> list[HeldCall]:
-        """See `Fleet.take_over`. The calls of another process are free at once."""
+        """See `FleetStore.take_over`. The calls of another process are free at once."""
 
         def take(connection: Connection) -> list[HeldCall]:
             calls = fleet.take_over(connection, self._holder(lease))
@@ -144,7 +144,7 @@ class SqliteStore:
         )
 
     async def runners(self) -> list[RunnerInfo]:
-        """See `Fleet.runners`. There is no other."""
+        """See `FleetStore.runners`. There is no other."""
         return [self._runner] if self._runner is not None else []
 
     async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
@@ -178,7 +178,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         await self._database.close()
-        self._lock.give_back()
+        self._lock.release()
 
     def _forget(self, call_ids: Iterable[str]) -> None:
         """These journals are about to change."""

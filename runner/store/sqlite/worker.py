@@ -1,6 +1,6 @@
 """A thread that does work in order, for the tasks of an event loop.
 
-It does what a pool of one thread does, with a third of what that costs the loop for each piece of work.
+A `ThreadPoolExecutor` of one thread would cost the loop three times as much for each piece of work.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ class Worker:
         self._is_started = False
 
     def do(self, work: Callable[[], _Result]) -> asyncio.Future[_Result]:
-        """Have the thread do this after all that it was given before. Needs a running event loop.
+        """Queue this work for the thread, in order. Needs a running event loop.
 
         Work that has begun is finished, also when the future is cancelled.
         """
@@ -36,7 +36,7 @@ class Worker:
         return item.done
 
     def stop(self) -> None:
-        """End the thread once it has finished what it does now; the rest fails with StoreError."""
+        """End the thread after the work in progress; queued work fails with StoreError."""
         while True:
             try:
                 item = self._items.get_nowait()
@@ -54,7 +54,7 @@ class Worker:
 
 
 class _Item:
-    """A piece of work, and where its result is wanted."""
+    """A piece of work, and the future of its result."""
 
     __slots__ = ("_loop", "_work", "done")
 

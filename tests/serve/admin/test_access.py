@@ -4,7 +4,8 @@ import jwt
 import pytest
 
 from runner.model.settings import May
-from runner.serve.admin.access import COOKIE, SESSION_S, Access, AdminToken, ClientAddress, Identity
+from runner.serve.addresses import ClientAddress
+from runner.serve.admin.access import COOKIE, SESSION_S, Access, CurrentToken, Identity
 from runner.serve.admin.problem import AdminProblem
 from tests.clock import NOW
 
@@ -16,7 +17,7 @@ HOST = {"Host": "127.0.0.1:8081"}
 def access(is_dev: bool = False, **tokens: str) -> Access:
     values = tokens or {"lead": LEAD, "pager": PAGER}
     found = {
-        name: AdminToken(value=value, may=May.WATCH if name == "pager" else May.STEER)
+        name: CurrentToken(value=value, may=May.WATCH if name == "pager" else May.STEER)
         for name, value in values.items()
     }
     return Access(lambda: found, hosts=frozenset({"console.maple.example"}), is_dev=is_dev)

@@ -3,7 +3,7 @@
 from runner.model.live_call import RunnerInfo
 from runner.serve.admin.fleet_feed import FleetFeed
 from runner.serve.admin.followed import FollowedCalls
-from runner.serve.admin.peers import Peers
+from runner.serve.admin.peers import AdminPeers
 from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
@@ -16,7 +16,7 @@ class NoSaver:
         raise AssertionError("no call ends here")
 
 
-class OthersWithoutAdmin(Peers):
+class OthersWithoutAdmin(AdminPeers):
     def __init__(self) -> None:
         pass
 

@@ -43,7 +43,7 @@ LOWERED: dict[str, Any] = {
     "serve.browser.admission.BODY_S": 2.0,
     "serve.browser.calls.ATTACHED_S": 0.5,
     "serve.browser.calls.SERVED_S": 0.5,
-    "serve.browser.rates.MOST_KEYS": 30,
+    "serve.rates.MOST_KEYS": 30,
     "serve.egress.KEEP_ALIVE_S": 0.3,
     "serve.egress.LOOKUPS": 4,
     "serve.names.FRESH_S": 0.2,

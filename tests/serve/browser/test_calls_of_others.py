@@ -12,8 +12,8 @@ from aiohttp.test_utils import TestServer
 
 from runner.call.browser.token import read_token
 from runner.model.call import WebRtcOrigin
+from runner.model.live_call import ClaimLimits as Claimed
 from runner.model.live_call import FleetCall, HeldCall, RunnerInfo
-from runner.model.live_call import Limits as Claimed
 from runner.serve.browser import live_pages
 from runner.serve.browser.admission import call_id_of
 from runner.serve.browser.live_pages import MOST_READERS

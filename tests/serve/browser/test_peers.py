@@ -7,7 +7,7 @@ import pytest
 
 from runner.model.live_call import FleetCall, HeldCall
 from runner.model.settings import Admin, Server
-from runner.serve.browser.peers import PeerRunners, RunnerOfCall, peer_host
+from runner.serve.browser.peers import PagePeers, RunnerOfCall, peer_host
 
 EVERYWHERE = "0.0.0.0"
 
@@ -55,4 +55,4 @@ async def test_a_call_that_was_just_taken_over_is_not_over(
     runner: str, call_id: str, owner: RunnerOfCall | None
 ) -> None:
     async with aiohttp.ClientSession() as session:
-        assert await PeerRunners(Shelf(), runner, session).owner(call_id) == owner
+        assert await PagePeers(Shelf(), runner, session).owner(call_id) == owner

@@ -4,14 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from runner.errors import CallLostError, LeaseLostError, StoreError
-from runner.model.live_call import Claim, HeldCall, Lease, Limits, RunnerInfo
+from runner.model.live_call import Claim, ClaimLimits, HeldCall, Lease, RunnerInfo
 from runner.serve.fleet.lease_keeper import LeaseKeeper
 from runner.serve.fleet.member import TAKEOVER_S, Member
 from runner.store.journal.sealed import SealedEntries
 
 CALL = HeldCall(id="rtc_1", agent="desk", configuration="c1", began_at=1000.0)
 INFO = RunnerInfo(id="one", version="1", configuration="c1")
-NO_LIMITS = Limits()
+NO_LIMITS = ClaimLimits()
 
 
 class Shelf:
@@ -70,7 +70,7 @@ class Shelf:
         self._ask("leave")
 
     async def claim(
-        self, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None = None
+        self, lease: Lease, call: HeldCall, limits: ClaimLimits, ring: SealedEntries | None = None
     ) -> Claim:
         self._ask("claim" if ring is None else f"claim with {ring.first_seq}")
         if lease.epoch < self.claims_under:

@@ -20,7 +20,7 @@ from tests.serve.fleet.shelf import Shelf, joined
 CLAIM = ClaimCall(agent="desk")
 
 
-class Journals:
+class NotedPieces:
     """A store of journals that notes what it is asked beside the other questions."""
 
     def __init__(self, shelf: Shelf) -> None:
@@ -43,7 +43,7 @@ class Ringing:
         member, ringing.shelf, _, _ = await joined()
         seal = Seal(lambda: ("whsec_secret",))
         writer = JournalWriter(
-            Journals(ringing.shelf), seal, lambda: member.keeper.lease, claims=member.keeper.calls
+            NotedPieces(ringing.shelf), seal, lambda: member.keeper.lease, claims=member.keeper.calls
         )
         ringing.member = member
         ringing._writing = asyncio.create_task(writer.run())

@@ -102,7 +102,7 @@ async def test_processes_that_come_and_go_never_have_it_together(tmp_path: Path)
         "    except CannotRunError: continue\n"
         "    alone = os.open(sys.argv[1] + '.alone', os.O_CREAT | os.O_EXCL)\n"
         "    os.close(alone); os.unlink(sys.argv[1] + '.alone')\n"
-        "    lock.give_back()\n"
+        "    lock.release()\n"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "calls.db")]
     processes = [await asyncio.create_subprocess_exec(*command) for _ in range(3)]

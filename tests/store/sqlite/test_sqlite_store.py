@@ -22,6 +22,7 @@ from runner.model.job import Backlog, JobCapacity
 from runner.model.stored_call import CallFilter
 from runner.store.opening import open_store
 from runner.store.sqlite import database
+from runner.store.sqlite.inspection import APPLICATION_ID
 from runner.store.sqlite.sqlite_store import SqliteStore
 from runner.store.store import Store
 from tests.store.engines import call_record
@@ -154,7 +155,7 @@ async def test_a_store_that_cannot_be_used_stops_us_with_one_sentence(url: str, 
     Path("garbage.db").write_bytes(b"no database at all, " * 100)
     for name, script in (
         ("foreign.db", "CREATE TABLE users (id); PRAGMA user_version = 1"),
-        ("newer.db", f"PRAGMA application_id = {database.APPLICATION_ID}; PRAGMA user_version = 99"),
+        ("newer.db", f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 99"),
     ):
         connection = sqlite3.connect(name)
         connection.executescript(script)
@@ -209,7 +210,7 @@ async def test_a_file_of_the_first_version_is_brought_up_to_date() -> None:
         INSERT INTO after_call (id, call_id, kind, state, created_at, due_at, attempts, work)
             VALUES ('a', 'rtc_1', 'delivery', 'queued', 1, 1, 0, '{{}}'),
                 ('b', 'rtc_1', 'delivery', 'parked', 1, 1, 0, '{{}}');
-        PRAGMA application_id = {database.APPLICATION_ID};
+        PRAGMA application_id = {APPLICATION_ID};
         PRAGMA user_version = 1;
         """
     )

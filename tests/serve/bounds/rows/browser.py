@@ -94,7 +94,7 @@ async def a_token_that_lives_too_long(service: Service) -> None:
     assert found == (401, "the token expires more than 10 minutes from now")
 
 
-@beyond("serve.browser.admission.MOST_A_SUBJECT", "serve.browser.rates.MOST_KEYS")
+@beyond("serve.browser.admission.MOST_A_SUBJECT", "serve.rates.MOST_KEYS")
 async def a_caller_who_calls_too_often(service: Service) -> None:
     often = (429, "too many calls of this caller in a minute")
     for _ in range(MOST_A_SUBJECT):
@@ -102,7 +102,7 @@ async def a_caller_who_calls_too_often(service: Service) -> None:
     assert await refused(service, "/calls", OFFER, bearer=token("often")) == often
     assert await refused(service, "/client-secrets", bearer=token("often")) == often
     # So many others come that this one is forgotten.
-    for number in range(LOWERED["serve.browser.rates.MOST_KEYS"]):
+    for number in range(LOWERED["serve.rates.MOST_KEYS"]):
         other = {"bearer": token(f"other-{number}"), "address": f"198.51.100.{number}"}
         assert (await ask(service, "/calls", kind="text/plain", **other))[0] == 415
     assert (await ask(service, "/calls", bearer=token("often"), kind="text/plain"))[0] == 415

@@ -1,4 +1,4 @@
-"""Counts actions in a sliding minute. Pure: `now` is passed in."""
+"""Counts what strangers do in a sliding minute. Pure: `now` is passed in."""
 
 from collections import OrderedDict, deque
 
@@ -17,14 +17,15 @@ class Rate:
         self._times: OrderedDict[str, deque[Instant]] = OrderedDict()
 
     def wait_s(self, key: str, now: Instant) -> float:
-        """Count one action and return 0; or, without counting, how long the key has to wait."""
-        times = self._times.setdefault(key, deque())
+        """How long the key has to wait; 0 when it may act."""
+        times = self._times.get(key)
+        if times is None or len(times) < self._most:
+            return 0.0
+        return max(0.0, times[0] + WINDOW_S - now)
+
+    def note(self, key: str, now: Instant) -> None:
+        """Count an action."""
+        self._times.setdefault(key, deque(maxlen=self._most)).append(now)
         self._times.move_to_end(key)
-        while len(self._times) > MOST_KEYS:
+        if len(self._times) > MOST_KEYS:
             self._times.popitem(last=False)
-        while times and times[0] <= now - WINDOW_S:
-            times.popleft()
-        if len(times) >= self._most:
-            return times[0] + WINDOW_S - now
-        times.append(now)
-        return 0.0
