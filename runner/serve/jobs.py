@@ -10,7 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from runner.call.afterwards.capacity import job_capacity
 from runner.call.afterwards.jobs import (
@@ -25,8 +25,8 @@ from runner.call.templates.template import TemplateFailure
 from runner.errors import StoreError
 from runner.model.http import HttpReply
 from runner.model.job import Done, DueJob, Job, JobCapacity, JobKind, JobResult, JobState, Later, Parked
-from runner.model.question import Answer, Question
 from runner.model.values import Instant
+from runner.serve.api_client import ApiClient
 from runner.serve.background import Background
 from runner.serve.metrics import Metrics
 from runner.serve.timeouts import Timeouts
@@ -39,13 +39,6 @@ _LEAST_PAUSE_S = 0.05
 """The least pause after a look-up that found no job to take."""
 
 
-class ModelClient(Protocol):
-    """Answers questions about calls."""
-
-    async def ask(self, question: Question) -> Answer:
-        """The model's answer, or why there is none."""
-
-
 @dataclass(slots=True, kw_only=True, eq=False)
 class JobWorker:
     """Works through the jobs of a store.
@@ -54,7 +47,7 @@ class JobWorker:
     """
 
     store: JobStore
-    model: ModelClient
+    model: ApiClient
     endpoints: Sender
     secrets: Callable[[], Mapping[str, str]]
     metrics: Metrics

@@ -35,7 +35,7 @@ from runner.serve.secrets import FoundSecrets
 from runner.serve.service import Service
 from runner.serve.timeouts import Timeouts
 from runner.serve.tracing.tracing import Tracing
-from runner.serve.versions import ConfigurationSource, Version, Versions
+from runner.serve.versions import DirectorySource, Version, Versions
 
 log = logging.getLogger("runner.serve.runner")
 
@@ -55,7 +55,7 @@ class Runner:
         new_connector: Callable[[], aiohttp.BaseConnector] | None = None,
         clock: Callable[[], Instant] = time.time,
         version: ConfigurationVersion | None = None,
-        source: ConfigurationSource | None = None,
+        source: DirectorySource | None = None,
         shares_port: bool = False,
         name: str | None = None,
         dead: str | None = None,

@@ -128,15 +128,18 @@ def find_secrets(settings: Settings, environ: Mapping[str, str]) -> FoundSecrets
             missing.append(f"{error} ({purpose})")
             return fixed_secret("")
 
+    api_key = find("provider.api_key", provider.api_key)
     webhook_secrets = [find("provider.webhook_secrets", ref) for ref in provider.webhook_secrets]
+    tools = Secrets({name: find(f"secrets.{name}", ref) for name, ref in settings.secrets.items()})
+    store = find("store", settings.store) if isinstance(settings.store, SecretRef) else lambda: None
     tokens = settings.server.admin.tokens if settings.server.admin is not None else {}
     admin_tokens = {name: find(f"server.admin.tokens.{name}", token.ref) for name, token in tokens.items()}
     browser = settings.server.browser.secret if settings.server.browser is not None else None
     secrets = FoundSecrets(
-        api_key=find("provider.api_key", provider.api_key),
+        api_key=api_key,
         webhook_secrets=lambda: tuple(secret() for secret in webhook_secrets),
-        tools=Secrets({name: find(f"secrets.{name}", ref) for name, ref in settings.secrets.items()}),
-        store=find("store", settings.store) if isinstance(settings.store, SecretRef) else lambda: None,
+        tools=tools,
+        store=store,
         admin_tokens=lambda: {name: token() for name, token in admin_tokens.items()},
         browser=fixed_secret("") if browser is None else find("server.browser.secret", browser),
     )

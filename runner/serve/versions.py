@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
 
 from runner.call.machine.world import World
 from runner.config.load import load
@@ -65,16 +64,6 @@ class ReloadError(Exception):
         self.reasons = reasons
 
 
-class ConfigurationSource(Protocol):
-    """The source of versions."""
-
-    def read(self) -> Version:
-        """The configuration as it is now. Blocks. Raises ReloadError."""
-
-    def has_changed(self) -> bool:
-        """Whether the configuration may have changed since the last call. Blocks, briefly."""
-
-
 class DirectorySource:
     """A configuration directory, with the environment of the process for its secrets."""
 
@@ -97,6 +86,7 @@ class DirectorySource:
         self._environ = environ
 
     def read(self) -> Version:
+        """The configuration as it is now. Blocks. Raises ReloadError."""
         try:
             loaded = load(self._directory, self._environment)
             if loaded.configuration is None:
@@ -110,6 +100,7 @@ class DirectorySource:
         return Version.of(configuration, secrets, source)
 
     def has_changed(self) -> bool:
+        """Whether the configuration may have changed since the last call. Blocks, briefly."""
         before, self._seen = self._seen, self._fingerprint()
         return before != self._seen
 
@@ -128,7 +119,7 @@ class DirectorySource:
 class Versions:
     """The version in force. `reload` puts another in its place."""
 
-    def __init__(self, first: Version, source: ConfigurationSource | None, metrics: Metrics) -> None:
+    def __init__(self, first: Version, source: DirectorySource | None, metrics: Metrics) -> None:
         self.current = first
         self._source = source
         self._metrics = metrics

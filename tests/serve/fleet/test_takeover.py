@@ -18,7 +18,7 @@ from runner.store.opening import open_store
 from tests.call.machine.playing import an_agent
 
 NOW = 1000.0
-AGENT = 'agent: desk\nroutes: [{to: "+18005551212"}]\n'
+AGENT = 'agent: desk\nmodel: gpt-realtime\ninstructions: Help.\nroutes: [{to: "+18005551212"}]\n'
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ async def main():
     store = await open_store(sys.argv[1])
     lease = await store.join(RunnerInfo(id="killed", version="1", configuration="c1"), 10.0)
     call = HeldCall(id="rtc_1", agent="desk", configuration="c1", began_at=1000.0)
-    await store.claim(lease, call, Limits())
+    await store.claim(lease, call, ClaimLimits())
     await store.append(lease, [SealedEntries(call_id="rtc_1", first_seq=0, entries=b"sealed")])
     print("serving", flush=True)
     await asyncio.sleep(60)
