@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from runner.model.call import Ringing
 from runner.model.reception import RingResult
 from runner.serve.live_call import LiveCall
-from runner.serve.live_calls import LiveCalls
 from runner.serve.logs import name_call
 
 
@@ -14,8 +13,8 @@ from runner.serve.logs import name_call
 class CallAnswerer:
     """Answers the calls that webhooks announce."""
 
-    live_calls: LiveCalls[LiveCall]
-    new_call: Callable[[Ringing], Awaitable[LiveCall]]
+    ring: Callable[[Ringing], Awaitable[LiveCall]]
+    """Serves the call from now on."""
     has_call: Callable[[str], Awaitable[bool]]
     """Whether this process has taken the call over."""
     is_open: Callable[[], bool]
@@ -31,6 +30,5 @@ class CallAnswerer:
         if await self.has_call(ringing.call_id):
             # The previous process did not reply to its webhook. As a new call it would count twice.
             return RingResult.TAKEN
-        call = await self.new_call(ringing)
-        self.live_calls.serve(call)
+        call = await self.ring(ringing)
         return await call.ring_result()

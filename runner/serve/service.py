@@ -15,7 +15,7 @@ from runner.model.call import Ringing
 from runner.model.settings import Settings
 from runner.serve.call_actions import SharedByCalls
 from runner.serve.call_answerer import CallAnswerer
-from runner.serve.call_factory import CallFactory
+from runner.serve.call_intake import CallIntake
 from runner.serve.call_watch import CallWatch
 from runner.serve.clients import Clients
 from runner.serve.fleet.service import FleetService
@@ -40,7 +40,7 @@ class Service:
     jobs: JobWorker
     live_calls: LiveCalls[LiveCall]
     fleet: FleetService
-    calls: CallFactory
+    intake: CallIntake
     webhooks: Webhooks
 
     @classmethod
@@ -112,13 +112,14 @@ class Service:
         shared = SharedByCalls(
             clients=clients, counts=call_counts, metrics=metrics, timeouts=timeouts, clock=process.clock
         )
-        calls = CallFactory(shared=shared, fleet=fleet, world=lambda: versions.current.world, watches=watches)
-        answerer = CallAnswerer(
+        intake = CallIntake(
             live_calls=live_calls,
-            new_call=calls.ringing,
-            has_call=fleet.member.has,
-            is_open=readiness.takes_calls,
+            shared=shared,
+            fleet=fleet,
+            world=lambda: versions.current.world,
+            watches=watches,
         )
+        answerer = CallAnswerer(ring=intake.ring, has_call=fleet.member.has, is_open=readiness.takes_calls)
         webhooks = Webhooks(
             api=realtime,
             secrets=secrets.webhook_secrets,
@@ -133,14 +134,14 @@ class Service:
             jobs=jobs,
             live_calls=live_calls,
             fleet=fleet,
-            calls=calls,
+            intake=intake,
             webhooks=webhooks,
         )
 
     async def start(self, process: Process) -> None:
         """Join the fleet, and take over the calls that another process has left. Raises CannotRunError."""
         try:
-            await self.fleet.start(lambda left, hold: self.live_calls.serve(self.calls.left(left, hold)))
+            await self.fleet.start(self.intake.take_over)
         except StoreError as error:
             raise CannotRunError(f"the store cannot say which calls are live: {error}") from None
         process.owner.push_async_callback(self.fleet.close)

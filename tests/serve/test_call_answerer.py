@@ -74,7 +74,7 @@ class Office:
         """What came of a webhook; a call that was answered is over when this returns."""
         world = World.of(configured(instructions), {})
 
-        async def new_call(ringing: Ringing) -> LiveCall:
+        async def ring(ringing: Ringing) -> LiveCall:
             clients = Clients(
                 api=self._client,
                 sidebands=Sidebands(self._client, self._timeouts),
@@ -87,14 +87,14 @@ class Office:
                 timeouts=self._timeouts,
                 clock=clock,
             )
-            return LiveCall(CallDriver(ringing, world, shared, hold=SoleHold()), shared)
+            call = LiveCall(CallDriver(ringing, world, shared, hold=SoleHold()), shared)
+            self.live_calls.serve(call)
+            return call
 
         async def has_call(call_id: str) -> bool:
             return call_id in self.taken_over
 
-        answerer = CallAnswerer(
-            live_calls=self.live_calls, new_call=new_call, has_call=has_call, is_open=lambda: self.is_open
-        )
+        answerer = CallAnswerer(ring=ring, has_call=has_call, is_open=lambda: self.is_open)
         result = await answerer.answer(incoming(call_id, **event))
         if call := self._api.calls.get(call_id):
             call.play(CallerHangsUp(when=When.AT_ONCE))

@@ -27,8 +27,6 @@ from runner.serve.browser.origins import LOOPBACK_NAMES, check_origin, shared_wi
 from runner.serve.browser.pages import page_routes
 from runner.serve.browser.refusal import RETRY_AFTER, RefusedError, not_answered
 from runner.serve.live_call import LiveCall
-from runner.serve.live_calls import LiveCalls
-from runner.serve.logs import name_call
 
 log = logging.getLogger("runner.serve.browser.calls")
 
@@ -46,15 +44,12 @@ CLOSED = (
     " is closed"
 )
 
-NewCall = Callable[[Ringing, World], Awaitable[LiveCall]]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
     """What calls are served with, once the runner is ready."""
 
-    live_calls: LiveCalls[LiveCall]
-    new_call: NewCall
+    ring: Callable[[Ringing, World], Awaitable[LiveCall]]
     is_open: Callable[[], bool]
     world: Callable[[], World]
     client: ApiClient
@@ -210,9 +205,7 @@ class BrowserCalls:
         return live
 
     async def _ring(self, ringing: Ringing, serving: Serving) -> tuple[LiveCall, RingResult]:
-        name_call(ringing.call_id)
-        live = await serving.new_call(ringing, self._world(serving, ringing))
-        serving.live_calls.serve(live)
+        live = await serving.ring(ringing, self._world(serving, ringing))
         return live, await live.ring_result()
 
     def _world(self, serving: Serving, ringing: Ringing) -> World:

@@ -27,10 +27,9 @@ async def open_to_browsers(
     `bound` is the host and port that pages ask. Raises CannotRunError.
     """
     serving = Serving(
-        live_calls=service.live_calls,
-        new_call=service.calls.ringing,
+        ring=service.intake.ring,
         is_open=process.readiness.takes_calls,
-        world=service.calls.world,
+        world=service.intake.world,
         client=service.clients.api,
     )
     browser.open(serving)

@@ -1,4 +1,4 @@
-"""Makes the live calls of one runner, each with what all of them share."""
+"""Begins the live calls of one runner, each with what all of them share."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,15 @@ from runner.serve.fleet.hold import CallHold
 from runner.serve.fleet.service import FleetService
 from runner.serve.fleet.takeover import LeftCall
 from runner.serve.live_call import LiveCall
+from runner.serve.live_calls import LiveCalls
+from runner.serve.logs import name_call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallFactory:
-    """Makes a live call of a ringing one, or of one that another process has left."""
+class CallIntake:
+    """Serves ringing calls, and those that another process has left."""
 
+    live_calls: LiveCalls[LiveCall]
     shared: SharedByCalls
     fleet: FleetService
     world: Callable[[], World]
@@ -26,18 +29,24 @@ class CallFactory:
     watches: Callable[[Ringing], Sequence[CallWatch]]
     """The watches of a call."""
 
-    async def ringing(self, ringing: Ringing, world: World | None = None) -> LiveCall:
-        """A call that rings here, in the `world` that it was admitted to, or in the current one."""
+    async def ring(self, ringing: Ringing, world: World | None = None) -> LiveCall:
+        """Serve a call that rings here, in the `world` that it was admitted to, or in the current one.
+
+        Needs a task of its own: every line that the task logs from here on names the call.
+        """
+        name_call(ringing.call_id)
         hold = await self.fleet.hold(ringing)
-        return self._make(ringing, world or self.world(), hold)
+        return self._serve(ringing, world or self.world(), hold)
 
-    def left(self, left: LeftCall, hold: CallHold) -> LiveCall:
-        """A call that another process has served until now."""
-        return self._make(left.ringing, left.world, hold, left.machine)
+    def take_over(self, left: LeftCall, hold: CallHold) -> None:
+        """Serve a call that another process has served until now."""
+        self._serve(left.ringing, left.world, hold, left.machine)
 
-    def _make(
+    def _serve(
         self, ringing: Ringing, world: World, hold: CallHold, machine: CallMachine | None = None
     ) -> LiveCall:
         watches = self.watches(ringing)
         driver = CallDriver(ringing, world, self.shared, hold=hold, taken_over=machine, watches=watches)
-        return LiveCall(driver, self.shared)
+        call = LiveCall(driver, self.shared)
+        self.live_calls.serve(call)
+        return call
