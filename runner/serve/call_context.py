@@ -7,7 +7,7 @@ from typing import Any
 
 from runner.model.event import CallEvent
 from runner.model.values import Instant
-from runner.serve.hold import Hold
+from runner.serve.fleet.hold import CallHold
 from runner.serve.latch import Latch
 from runner.serve.timeouts import Timeouts
 
@@ -17,7 +17,7 @@ class CallContext:
     """One live call, as its parts know it."""
 
     call_id: str
-    hold: Hold
+    hold: CallHold
     over: Latch
     """Set when nothing more happens to the call here."""
     happen: Callable[[CallEvent], None]

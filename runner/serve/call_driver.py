@@ -17,7 +17,7 @@ from runner.serve.call_context import CallContext
 from runner.serve.call_meter import CallMeter
 from runner.serve.call_watch import CallWatch, Follower, Watches
 from runner.serve.event_queue import EventQueue
-from runner.serve.hold import Hold
+from runner.serve.fleet.hold import CallHold
 from runner.serve.latch import Latch
 from runner.serve.ring_outcome import RingOutcome
 from runner.serve.taking_apart import take_apart
@@ -49,7 +49,7 @@ class CallDriver:
         world: World,
         shared: SharedByCalls,
         *,
-        hold: Hold,
+        hold: CallHold,
         taken_over: CallMachine | None = None,
         watches: Sequence[CallWatch] = (),
     ) -> None:

@@ -21,7 +21,7 @@ from runner.serve.logs import name_call
 class CallIntake:
     """Serves ringing calls, and those that another process has left."""
 
-    live_calls: LiveCalls[LiveCall]
+    live_calls: LiveCalls
     shared: SharedByCalls
     fleet: FleetService
     world: Callable[[], World]

@@ -9,7 +9,7 @@ from runner.model.action import AnswerCall, HangUp, Refer, SendRequest
 from runner.model.event import CallEvent, HangUpFailed, ReferAnswered, Replied
 from runner.model.http import Failure, HttpReply
 from runner.serve.api_client import ApiClient
-from runner.serve.hold import Hold
+from runner.serve.fleet.hold import CallHold
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import Sender
 
@@ -23,7 +23,7 @@ class CallOrders:
 
     api: ApiClient
     tools: Sender
-    hold: Hold
+    hold: CallHold
     timeouts: Timeouts
 
     async def carry_out(self, order: Order, api_call_id: str) -> CallEvent:

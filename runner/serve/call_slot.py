@@ -6,7 +6,7 @@ from runner.call.machine.call_counts import CallCounts, Slot
 from runner.model.action import ClaimCall
 from runner.model.event import ClaimReplied, Limit
 from runner.model.values import Instant
-from runner.serve.hold import Hold
+from runner.serve.fleet.hold import CallHold
 from runner.serve.metrics import Metrics
 
 
@@ -15,7 +15,7 @@ class CallSlot:
     """Claims a call, and frees its slot when the claim fails or the call is over."""
 
     counts: CallCounts
-    hold: Hold
+    hold: CallHold
     metrics: Metrics
     created_at: Instant
     _slot: Slot | None = field(default=None, init=False)

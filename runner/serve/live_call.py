@@ -144,9 +144,11 @@ class LiveCall:
 
     @property
     def owner(self) -> Owner | None:
+        """The runner and the fence under which the record is saved."""
         return self._driver.context.hold.owner
 
     async def release(self) -> None:
+        """Nothing more happens to the call here: its record is saved, or there is none."""
         try:
             if not self._is_dropped:
                 await self._driver.context.hold.release(was_served=self.is_answered)

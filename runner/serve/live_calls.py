@@ -3,59 +3,19 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 from runner.model.event import Steered
 from runner.model.job import Job
 from runner.model.live_call import Owner
 from runner.model.record import CallRecord, Deed
 from runner.serve import call_log
+from runner.serve.live_call import LiveCall
 from runner.serve.logs import name_call
 from runner.serve.metrics import Metrics
 from runner.serve.timeouts import Timeouts
 
 log = logging.getLogger("runner.serve.live_calls")
-
-
-class Call(Protocol):
-    """A call that can be served to its end. `runner.serve.live_call` has the real one."""
-
-    id: str
-
-    @property
-    def is_answered(self) -> bool:
-        """Whether the API has put the caller through to us."""
-
-    async def run(self) -> CallRecord | None:
-        """Serve the call until it is over at the API too; None when it was not answered."""
-
-    async def jobs(self, record: CallRecord) -> tuple[Job, ...]:
-        """The jobs after the call, from its record."""
-
-    def end(self, reason: str) -> None:
-        """End it from outside."""
-
-    async def steer(self, steered: Steered) -> Deed | None:
-        """A person's act, as it stands once the machine has handled it; None when the call is over."""
-
-    async def settle(self) -> None:
-        """Wait until what is in its journal is done."""
-
-    def give_up(self) -> None:
-        """Let `run` return with what is known, whether or not the call is over."""
-
-    def drop(self) -> None:
-        """Let `run` return at once and without a sound: another runner serves the call."""
-
-    @property
-    def owner(self) -> Owner | None:
-        """The runner and the fence under which the record is saved; None where no other could save it."""
-
-    async def release(self) -> None:
-        """Nothing more happens to the call here: its record is saved, or there is none."""
-
-
-AnyCall = TypeVar("AnyCall", bound=Call)
 
 
 class Saver(Protocol):
@@ -65,15 +25,15 @@ class Saver(Protocol):
         """Save this record and the jobs after its call, now or later. Bounded in time."""
 
 
-class LiveCalls(Generic[AnyCall]):
+class LiveCalls:
     """All live calls of the process. One task for each; none is lost, and none disturbs another."""
 
     def __init__(self, *, saver: Saver, metrics: Metrics, timeouts: Timeouts) -> None:
         self._saver = saver
         self._metrics = metrics
         self._timeouts = timeouts
-        self._calls: dict[asyncio.Task[None], AnyCall] = {}
-        self._by_id: dict[str, AnyCall] = {}
+        self._calls: dict[asyncio.Task[None], LiveCall] = {}
+        self._by_id: dict[str, LiveCall] = {}
         """One that was dropped may still be closing while it is served here again: the later one counts."""
         metrics.live_calls.set_function(lambda: len(self))
 
@@ -85,7 +45,7 @@ class LiveCalls(Generic[AnyCall]):
         """The number of calls that use descriptors and places, including those that ring."""
         return len(self._calls)
 
-    def serve(self, call: AnyCall) -> None:
+    def serve(self, call: LiveCall) -> None:
         task = asyncio.create_task(self._serve(call), name=f"call {call.id}")
         self._calls[task] = self._by_id[call.id] = call
         task.add_done_callback(self._forget)
@@ -109,17 +69,17 @@ class LiveCalls(Generic[AnyCall]):
     async def hand_over(self, call_ids: Sequence[str]) -> None:
         """Drop calls for other runners, each once it has done what its journal says."""
 
-        async def hand_over(call: AnyCall) -> None:
+        async def hand_over(call: LiveCall) -> None:
             await call.settle()
             call.drop()
 
         calls = [call for call_id in call_ids if (call := self.find(call_id)) is not None]
         await asyncio.gather(*map(hand_over, calls))
 
-    def find(self, call_id: str) -> AnyCall | None:
+    def find(self, call_id: str) -> LiveCall | None:
         return self._by_id.get(call_id)
 
-    def all(self) -> list[AnyCall]:
+    def all(self) -> list[LiveCall]:
         """The calls of this process, ringing ones included, in order of arrival."""
         return list(self._calls.values())
 
@@ -156,7 +116,7 @@ class LiveCalls(Generic[AnyCall]):
         if self._by_id.get(call.id) is call:
             del self._by_id[call.id]
 
-    async def _serve(self, call: Call) -> None:
+    async def _serve(self, call: LiveCall) -> None:
         name_call(call.id)
         try:
             record = await call.run()
@@ -170,7 +130,7 @@ class LiveCalls(Generic[AnyCall]):
             self._metrics.calls.labels(agent="", ended="failed").inc()
         await call.release()
 
-    async def _jobs(self, call: Call, record: CallRecord) -> tuple[Job, ...]:
+    async def _jobs(self, call: LiveCall, record: CallRecord) -> tuple[Job, ...]:
         try:
             return await call.jobs(record)
         except Exception:

@@ -20,7 +20,6 @@ from runner.serve.call_watch import CallWatch
 from runner.serve.clients import Clients
 from runner.serve.fleet.service import FleetService
 from runner.serve.jobs import JobWorker
-from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.process import Process
 from runner.serve.secrets import FoundSecrets
@@ -38,7 +37,7 @@ class Service:
     storage: Storage
     clients: Clients
     jobs: JobWorker
-    live_calls: LiveCalls[LiveCall]
+    live_calls: LiveCalls
     fleet: FleetService
     intake: CallIntake
     webhooks: Webhooks
@@ -91,7 +90,7 @@ class Service:
         )
         owner.push_async_callback(jobs.close)
         jobs.start()
-        live_calls = LiveCalls[LiveCall](saver=storage.saver, metrics=metrics, timeouts=timeouts)
+        live_calls = LiveCalls(saver=storage.saver, metrics=metrics, timeouts=timeouts)
         readiness.count_calls(lambda: live_calls.held)
         fleet = FleetService(
             storage.store,

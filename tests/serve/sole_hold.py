@@ -5,10 +5,14 @@ from runner.model.entry import Lived
 from runner.model.event import ClaimReplied
 from runner.model.live_call import Owner
 from runner.model.values import Instant
+from runner.serve.fleet.hold import CallHold
 
 
-class SoleHold:
+class SoleHold(CallHold):
     """The hold of a process without others: nothing is kept, and the call ends with the process."""
+
+    def __init__(self) -> None:
+        """Nothing is needed for it."""
 
     async def claim(self, claim: ClaimCall) -> ClaimReplied:
         """It is ours."""

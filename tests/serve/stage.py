@@ -21,7 +21,7 @@ from runner.serve.call_actions import SharedByCalls
 from runner.serve.call_driver import CallDriver
 from runner.serve.call_watch import CallWatch
 from runner.serve.clients import Clients
-from runner.serve.hold import Hold
+from runner.serve.fleet.hold import CallHold
 from runner.serve.live_call import LiveCall
 from runner.serve.metrics import Metrics
 from runner.serve.pace import LoopPace
@@ -88,7 +88,7 @@ class Stage:
         *script: Step,
         faults: Faults = FINE,
         others: tuple[Agent, ...] = (),
-        hold_of: Callable[[PlacedCall], Hold] | None = None,
+        hold_of: Callable[[PlacedCall], CallHold] | None = None,
         taken_over: CallMachine | None = None,
         watches: Sequence[CallWatch] = (),
     ) -> tuple[LiveCall, PlacedCall]:

@@ -57,7 +57,7 @@ class Office:
         self.tools = ToolClient(aiohttp.TCPConnector())
         self.call_counts = CallCounts()
         self.metrics = Metrics()
-        self.live_calls = LiveCalls[LiveCall](saver=self, metrics=self.metrics, timeouts=timeouts)
+        self.live_calls = LiveCalls(saver=self, metrics=self.metrics, timeouts=timeouts)
         self._client = ApiClient(
             session,
             api=realtime,

@@ -12,6 +12,7 @@ from runner.model.job import Job, JobKind
 from runner.model.live_call import Owner
 from runner.model.record import CallRecord, Deed
 from runner.model.steering import Hush
+from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.timeouts import Timeouts
@@ -34,7 +35,7 @@ JOB = Job(
 )
 
 
-class TalkingCall:
+class TalkingCall(LiveCall):
     """Talks until it is ended, if it is `deaf` until it is given up, and if it is `stuck` for ever; fails at
     once if it is `broken`."""
 
@@ -44,7 +45,7 @@ class TalkingCall:
 
     def __init__(
         self,
-        id: str = "rtc_1",  # noqa: A002 - as in Call
+        id: str = "rtc_1",  # noqa: A002 - as in LiveCall
         *,
         deaf: bool = False,
         stuck: bool = False,
@@ -113,9 +114,7 @@ class Shelf:
         self.jobs += jobs
 
 
-def live_calls(
-    shelf: Shelf, metrics: Metrics | None = None, timeouts: Timeouts | None = None
-) -> LiveCalls[TalkingCall]:
+def live_calls(shelf: Shelf, metrics: Metrics | None = None, timeouts: Timeouts | None = None) -> LiveCalls:
     return LiveCalls(saver=shelf, metrics=metrics or Metrics(), timeouts=timeouts or Timeouts())
 
 
@@ -252,7 +251,7 @@ async def test_a_call_is_handed_over_once_it_has_done_what_its_journal_says() ->
 async def test_a_call_that_comes_back_while_it_still_closes_here_is_the_one_that_is_found_and_dropped() -> (
     None
 ):
-    live_calls = LiveCalls[TalkingCall](saver=Shelf(), metrics=Metrics(), timeouts=Timeouts())
+    live_calls = LiveCalls(saver=Shelf(), metrics=Metrics(), timeouts=Timeouts())
     closing, back = TalkingCall(), TalkingCall()
     live_calls.serve(closing)
     live_calls.serve(back)

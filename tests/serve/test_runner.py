@@ -22,7 +22,6 @@ from runner.model.agent import Agent, Say
 from runner.model.route import Conditions, ExactNumber, Route
 from runner.model.settings import Configuration, Provider, SecretRef, Server, Settings
 from runner.model.values import Place
-from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.runner import Runner
 from runner.serve.secrets import FileSecret, FoundSecrets, Secrets
@@ -189,7 +188,7 @@ async def test_what_is_wrong_shows_beside_readiness_and_turns_no_caller_away(lab
 async def test_a_drain_that_fails_is_told(
     lab: Lab, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(_: LiveCalls[LiveCall]) -> None:
+    async def fail(_: LiveCalls) -> None:
         raise ValueError("a bug")
 
     monkeypatch.setattr(LiveCalls, "idle", fail)

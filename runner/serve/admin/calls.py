@@ -17,7 +17,6 @@ from runner.serve.admin.followed import FollowedCalls, in_turns
 from runner.serve.admin.peers import AdminPeers, PeerError, PeerReply, ServingRunner, as_json, passed_on
 from runner.serve.admin.problem import CONTENT_TYPE, AdminProblem, not_found
 from runner.serve.admin.streams import FeedReader, ReaderGoneError, Streams
-from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 
 MOST_STREAMS = 64
@@ -47,7 +46,7 @@ ACTS: Mapping[str, str] = {
 class CallRequests:
     """Answers requests about live calls."""
 
-    live_calls: LiveCalls[LiveCall]
+    live_calls: LiveCalls
     followed: FollowedCalls
     peers: AdminPeers
     streams: Streams

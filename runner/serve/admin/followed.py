@@ -151,7 +151,7 @@ class _Shown:
 class FollowedCalls:
     """The followed calls of this process."""
 
-    def __init__(self, live_calls: LiveCalls[LiveCall], runner: str, clock: Callable[[], Instant]) -> None:
+    def __init__(self, live_calls: LiveCalls, runner: str, clock: Callable[[], Instant]) -> None:
         self.runner = runner
         """The id of this process as a runner."""
         self._live_calls = live_calls

@@ -42,10 +42,10 @@ class LivePages:
         self._served: dict[str, BrowserWatch] = {}
         self._followers: dict[str, list[WatchQueue]] = {}
         """By call, who gets its watch whenever this process takes it over, however soon it is over again."""
-        self._live_calls: LiveCalls[LiveCall] | None = None
+        self._live_calls: LiveCalls | None = None
         self._peers: PagePeers | None = None
 
-    def open(self, live_calls: LiveCalls[LiveCall], peers: PagePeers) -> None:
+    def open(self, live_calls: LiveCalls, peers: PagePeers) -> None:
         """Answer from now on; `peers` serve the calls that this process does not."""
         self._live_calls, self._peers = live_calls, peers
 

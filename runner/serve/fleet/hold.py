@@ -12,7 +12,7 @@ from runner.store.journal.sealed import SealedEntries
 
 
 class CallHold:
-    """See `runner.serve.hold.Hold`."""
+    """What a live call needs to know about other runners: whether it is theirs, and where its journal is."""
 
     __slots__ = (
         "_configuration",
@@ -89,27 +89,34 @@ class CallHold:
             await self._keeper.told()
 
     async def answered(self, api_call_id: str) -> None:
+        """The API has answered the call for us, under this id: others serve it when this process is lost."""
         call_id = self._ringing.call_id
         await self._member.answered(call_id, None if api_call_id == call_id else api_call_id)
 
     @property
     def fence(self) -> int:
+        """Counts up whenever another runner takes the call."""
         return self._keeper.calls.fence(self._ringing.call_id)
 
     def lost(self) -> None:
+        """Another runner acts for the call under a higher fence: drop it."""
         self._member.lose(self._ringing.call_id)
 
     @property
     def was_paused(self) -> bool:
+        """Whether another runner may have taken the call while this process stood still."""
         return self._keeper.was_paused
 
     async def looked(self) -> None:
+        """Wait until the store has said whose the call is."""
         await self._keeper.looked()
 
     async def may_act(self) -> None:
+        """Wait until it is certain that no other runner acts for the call."""
         await self._keeper.acting()
 
     def append(self, at: Instant, event: Lived) -> None:
+        """Write the event soon, so that another process can take the call over. Never waits."""
         if self._journal is None:
             return
         if isinstance(event, Ringing):
@@ -118,14 +125,17 @@ class CallHold:
             self._journal.append(at, event)
 
     async def written(self) -> None:
+        """Wait until the store has everything that was appended so far."""
         if self._journal is not None:
             await self._journal.written()
 
     @property
     def owner(self) -> Owner | None:
+        """The runner and the fence under which the record is saved; None where no other could save it."""
         return self._member.over(self._ringing.call_id)
 
     async def release(self, *, was_served: bool) -> None:
+        """Give up the hold; a call that was not served may be claimed again."""
         if self._journal is not None:
             self._journal.close()
         if not self._is_held:

@@ -20,7 +20,6 @@ from runner.serve.fleet.journal_writer import JournalWriter
 from runner.serve.fleet.lease_keeper import LeaseKeeper
 from runner.serve.fleet.member import Member
 from runner.serve.fleet.takeover import LeftCall, Takeover
-from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.versions import Versions
@@ -49,7 +48,7 @@ class FleetService:
         store: Store,
         seal: Seal,
         versions: Versions,
-        live_calls: LiveCalls[LiveCall],
+        live_calls: LiveCalls,
         metrics: Metrics,
         *,
         version: str,

@@ -4,7 +4,6 @@ from runner.model.live_call import RunnerInfo
 from runner.serve.admin.fleet_feed import FleetFeed
 from runner.serve.admin.followed import FollowedCalls
 from runner.serve.admin.peers import AdminPeers
-from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.timeouts import Timeouts
@@ -25,7 +24,7 @@ class OthersWithoutAdmin(AdminPeers):
 
 
 async def test_a_runner_that_has_no_admin_api_is_missing() -> None:
-    calls = LiveCalls[LiveCall](saver=NoSaver(), metrics=Metrics(), timeouts=Timeouts())
+    calls = LiveCalls(saver=NoSaver(), metrics=Metrics(), timeouts=Timeouts())
     feed = FleetFeed(FollowedCalls(calls, "host-1", clock), OthersWithoutAdmin(), clock)
     assert (feed.runners, feed.missing) == (["host-1"], [])
     await feed.wait_for_others()
