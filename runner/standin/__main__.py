@@ -6,9 +6,11 @@ Whoever started it is the caller: each line of stdin is what the caller says nex
 import argparse
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from threading import Thread
 from typing import Any, TextIO
 
@@ -149,12 +151,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--from", dest="caller", default=CALLER, metavar="NUMBER", help=f"who calls (default: {CALLER})"
     )
+    options = parser.parse_args(arguments)
     try:
-        asyncio.run(_converse(parser.parse_args(arguments)))
+        asyncio.run(_converse(options))
     except KeyboardInterrupt:
         return 130
     except OSError as error:
-        sys.stderr.write(f"python -m runner.standin: {error.strerror or error}\n")
+        reason = os.strerror(error.errno or 0).lower()
+        sys.stderr.write(
+            f"{parser.prog}: port {options.port} cannot be opened: {reason}; choose another with --port\n"
+        )
         return 3
     return 0
 
@@ -163,9 +169,10 @@ async def _converse(options: argparse.Namespace) -> None:
     loop, lines = asyncio.get_running_loop(), asyncio.Queue[str | None]()
 
     def read() -> None:
-        for line in sys.stdin:
-            loop.call_soon_threadsafe(lines.put_nowait, line)
-        loop.call_soon_threadsafe(lines.put_nowait, None)
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits for lines any more
+            for line in sys.stdin:
+                loop.call_soon_threadsafe(lines.put_nowait, line)
+            loop.call_soon_threadsafe(lines.put_nowait, None)
 
     # A thread, since stdin may be a file, which no event loop can wait for; nobody waits for its last line.
     Thread(target=read, daemon=True).start()

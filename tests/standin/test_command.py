@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 import sys
 from pathlib import Path
 
@@ -72,3 +73,23 @@ async def test_a_newcomer_calls_a_runner_without_an_account(tmp_path: Path, held
         "tool      end_call {}",
         "hangup    requested by the runner",
     ]
+
+
+async def test_a_port_in_use_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        standin = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "runner.standin", "--port", str(port)),
+            env=CLOCK,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            told = await standin.communicate()
+    assert (standin.returncode, *told) == (
+        3,
+        b"",
+        b"python -m runner.standin: port %d cannot be opened: address already in use;"
+        b" choose another with --port\n" % port,
+    )
