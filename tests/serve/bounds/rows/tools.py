@@ -102,7 +102,7 @@ async def replies_in_very_small_parts(service: Service) -> None:
     """On several connections, of which each has its turn."""
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     say = saying(head + b"1\r\n1\r\n" * 100_000 + b"0\r\n\r\n")
-    together = asyncio.Barrier(10)
+    together = asyncio.Barrier(4)
 
     async def parts(request: web.Request) -> web.StreamResponse:
         async with asyncio.timeout(PATIENCE_S), together:
