@@ -11,16 +11,18 @@ from math import inf
 from typing import assert_never
 
 import aiohttp
-from yarl import URL
+from websockets.uri import WebSocketURI
 
 from runner.api.port import ORDER_NAMES, Authentication, Order, TextModel, VoiceApi
 from runner.model.action import AnswerCall, HangUp, Refer, RejectCall
 from runner.model.event import CallEvent
 from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.model.question import Answer, Question
+from runner.serve.api_connection import NotHttpError
+from runner.serve.api_connections import ApiConnections, NotConnectedError
 from runner.serve.jitter import jittered
 from runner.serve.metrics import Metrics
-from runner.serve.reply_body import ACCEPT_ENCODING, BodyError, read_body
+from runner.serve.reply_body import BodyError
 from runner.serve.timeouts import Timeouts
 
 log = logging.getLogger("runner.serve.api_client")
@@ -38,26 +40,24 @@ MOST_UNSETTLED = 1000
 
 
 class ApiClient:
-    """A client of one voice API and its text model, over one shared aiohttp session."""
+    """A client of one voice API and its text model, over the connections to it."""
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        connections: ApiConnections,
         *,
         api: VoiceApi,
         text_model: TextModel,
-        base_url: str,
         api_key: Callable[[], str],
         authentication: Authentication | None = None,
         timeouts: Timeouts | None = None,
         metrics: Metrics | None = None,
     ) -> None:
         """`api_key` is called for every request: a key may rotate while the process lives."""
-        self._session = session
+        self._connections = connections
         self.api = api
         """The port."""
         self._text_model = text_model
-        self._base_url = base_url.rstrip("/")
         self._api_key = api_key
         self._authentication = authentication or Authentication()
         self._timeouts = timeouts or Timeouts()
@@ -120,11 +120,9 @@ class ApiClient:
         """Send a request that concerns no call yet, once. Raises only CancelledError."""
         return await self._send(request, self._timeouts.decision_s)
 
-    def sideband(self, path: str) -> tuple[str, Mapping[str, str]]:
-        """The URL of a WebSocket at this path of the API, and the headers that authenticate us."""
-        scheme, _, rest = self._base_url.partition("://")
-        secure = "s" if scheme.lower() == "https" else ""
-        return f"ws{secure}://{rest}{path}", self._authentication.headers(self._api_key())
+    def sideband(self, path: str) -> tuple[WebSocketURI, Mapping[str, str]]:
+        """The address of a WebSocket at this path of the API, and the headers that authenticate us."""
+        return self._connections.socket_uri(path), self._authentication.headers(self._api_key())
 
     def _longest_s(self, order: Order) -> float:
         match order:
@@ -155,31 +153,12 @@ class ApiClient:
             self._refused = None
 
     async def _send(self, request: HttpRequest, longest_s: float) -> HttpReply:
-        # Never zero, which aiohttp takes for no deadline at all.
         timeout_s = max(min(request.timeout_s, longest_s), self._timeouts.retry_s)
+        headers = (*request.headers, *self._authentication.headers(self._api_key()).items())
         try:
-            async with self._session.request(
-                request.method,
-                URL(self._base_url + request.url, encoded=True),
-                data=request.body,
-                headers={
-                    "Accept-Encoding": ACCEPT_ENCODING,
-                    **dict(request.headers),
-                    **self._authentication.headers(self._api_key()),
-                },
-                auto_decompress=False,
-                timeout=aiohttp.ClientTimeout(total=timeout_s),
-                # A redirect would carry the key to wherever it points.
-                allow_redirects=False,
-            ) as response:
-                body = await read_body(response)
-                return HttpReply(
-                    status=response.status,
-                    body=body,
-                    content_type=response.content_type,
-                    location=response.headers.get("Location", ""),
-                )
-        except aiohttp.ClientConnectorError as error:
+            async with asyncio.timeout(timeout_s):
+                return await self._connections.send(request.method, request.url, headers, request.body)
+        except NotConnectedError as error:
             return HttpReply(failure=Failure.CONNECTION, detail=str(error), was_sent=False)
         except ValueError as error:  # e.g. a key that no header can hold
             return HttpReply(failure=Failure.CONNECTION, detail=type(error).__name__, was_sent=False)
@@ -187,8 +166,7 @@ class ApiClient:
             return HttpReply(failure=error.failure, detail=error.detail)
         except TimeoutError:
             return HttpReply(failure=Failure.TIMEOUT, detail="no reply in time")
-        except aiohttp.ClientResponseError:
-            # The parser's own words quote what the peer sent.
+        except NotHttpError:
             return HttpReply(failure=Failure.CONNECTION, detail="the reply is not HTTP")
         except (aiohttp.ClientError, OSError) as error:
             detail = str(error) or type(error).__name__

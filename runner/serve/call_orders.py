@@ -1,7 +1,6 @@
 """Sends the requests of one call, to the API and to its tools' endpoints, as soon as its hold allows."""
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 
 from runner.api.port import Order
@@ -43,9 +42,7 @@ class CallOrders:
                 return HangUpFailed(detail=detail)
         if isinstance(order, AnswerCall):
             # A call whose ring is not in the store could be answered, and then be unknown to all runners.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(WRITTEN_S):
-                    await self.hold.known()
+            await self.hold.known(WRITTEN_S)
             # After a pause another may be answering it.
             await self.hold.looked()
         return await self.api.carry_out(order, api_call_id)

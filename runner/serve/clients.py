@@ -12,7 +12,7 @@ from runner.api.realtime import api as realtime
 from runner.api.realtime import text_model
 from runner.model.settings import Settings
 from runner.serve.api_client import ApiClient
-from runner.serve.api_connector import ApiConnector
+from runner.serve.api_connections import ApiConnections
 from runner.serve.egress import GuardedConnector
 from runner.serve.names import NameResolver
 from runner.serve.oauth import TokenSender
@@ -50,10 +50,9 @@ class Clients:
         process.metrics.served.expect_error(realtime.out_of_quota)
         provider, tls = settings.provider, client_context()
         names = NameResolver(threads=API_LOOKUPS)
-        connector = ApiConnector(names=names, tls=tls)
-        api_session = await owner.enter_async_context(
-            aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        )
+        connections = ApiConnections(provider.base_url or realtime.base_url, names=names, tls=tls)
+        owner.push_async_callback(names.close)
+        owner.callback(connections.close)
         new_connector = new_connector or partial(GuardedConnector, settings.egress, tls=tls)
         tools = await owner.enter_async_context(
             ToolClient(new_connector(), places=process.shares.tool_requests, metrics=process.metrics)
@@ -61,10 +60,9 @@ class Clients:
         with_tokens = TokenSender(tools, timeouts=timeouts, clock=process.clock)
         owner.push_async_callback(with_tokens.close)
         api = ApiClient(
-            api_session,
+            connections,
             api=realtime,
             text_model=text_model,
-            base_url=provider.base_url or realtime.base_url,
             api_key=secrets.api_key,
             authentication=Authentication.by(provider.key_header),
             timeouts=timeouts,
@@ -72,6 +70,6 @@ class Clients:
         )
         return cls(
             api=api,
-            sidebands=Sidebands(api, timeouts, tls=tls, names=names, kept=connector.give_away),
+            sidebands=Sidebands(api, timeouts, tls=tls, names=names, kept=connections.give_away),
             endpoints=with_tokens if tracing is None else tracing.sender(with_tokens),
         )

@@ -29,11 +29,11 @@ def read_heads_first(connector: aiohttp.BaseConnector) -> None:
     """Make the connections of this connector read heads first. Needs a running event loop."""
     # aiohttp has no public way to another protocol.
     loop = asyncio.get_running_loop()
-    factory = partial(HeadFirst, loop=loop, turns=_Turns(loop))
+    factory = partial(HeadFirst, loop=loop, turns=Turns(loop))
     connector._factory = cast("partial[ResponseHandler]", factory)
 
 
-class _Turns:
+class Turns:
     """The connections that have more than a slice to parse. They take turns, a slice each."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -41,6 +41,7 @@ class _Turns:
         self._waiting: deque[HeadFirst] = deque()
 
     def join(self, connection: "HeadFirst") -> None:
+        """It has more than a slice."""
         self._waiting.append(connection)
         if len(self._waiting) == 1:
             self._loop.call_soon(self._go_on)
@@ -70,7 +71,7 @@ class HeadFirst(ResponseHandler):
     connection is closed after such a reply, as otherwise too.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, turns: _Turns) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, turns: Turns) -> None:
         super().__init__(loop=loop)
         self._turns = turns
         self._slices: deque[bytes] = deque()

@@ -7,11 +7,12 @@ on a machine with two processors, for the whole process.
 import asyncio
 import os
 import socket
+import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import aiohappyeyeballs
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -34,6 +35,7 @@ SECOND_FAMILY_S = 0.25
 
 _GetAddrInfo = Callable[..., list[Any]]
 _Key: TypeAlias = tuple[str, int, int]
+_Protocol = TypeVar("_Protocol", bound=asyncio.Protocol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +78,21 @@ class NameResolver(AbstractResolver):
         except OSError:  # TimeoutError is one
             return known.addresses
 
-    async def connect(self, host: str, port: int) -> socket.socket:
-        """A connected socket, to the first address of the host that answers in time. Raises OSError."""
+    async def open(
+        self, protocol: Callable[[], _Protocol], host: str, port: int, *, tls: ssl.SSLContext | None
+    ) -> tuple[asyncio.Transport, _Protocol]:
+        """A connection to the first address of the host that answers in time. Raises OSError."""
         first, *others = await self.resolve(host, port)
-        # Nearly always it answers before the others would be tried, and no race is needed.
+        server = host if tls is not None else None
+        loop = asyncio.get_running_loop()
         if not others:
-            return await _connected(first)
+            address, number = first["host"], first["port"]
+            return await loop.create_connection(protocol, address, number, ssl=tls, server_hostname=server)
+        connected = await self._connect(first, others)
+        return await loop.create_connection(protocol, sock=connected, ssl=tls, server_hostname=server)
+
+    async def _connect(self, first: ResolveResult, others: Sequence[ResolveResult]) -> socket.socket:
+        # Nearly always it answers before the others would be tried, and no race is needed.
         with suppress(OSError):  # TimeoutError is one
             async with asyncio.timeout(SECOND_FAMILY_S):
                 return await _connected(first)

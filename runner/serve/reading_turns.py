@@ -33,6 +33,10 @@ class ReadingTurns:
         """Keep what has arrived for a later turn."""
         self._waiting.extend(data[at : at + SLICE_BYTES] for at in range(0, len(data), SLICE_BYTES))
 
+    def hold(self) -> None:
+        """Read no more before `take`: nobody listens yet."""
+        self._transport.pause_reading()
+
     def take(self) -> None:
         """Take what waits, for `TURN_S`, and go on in another turn."""
         until = time.monotonic() + TURN_S

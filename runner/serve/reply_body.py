@@ -34,19 +34,29 @@ async def read_body(response: aiohttp.ClientResponse) -> bytes:
 
     A body that is left unread closes its connection.
     """
+    return decoded(await read_all(response.content), response.headers.get("Content-Encoding", ""))
+
+
+async def read_all(content: aiohttp.StreamReader) -> bytes:
+    """The whole body as it came. Raises BodyError, as soon as it is too long, and aiohttp's own errors."""
     body = bytearray()
-    async for chunk in response.content.iter_any():
+    async for chunk in content.iter_any():
         body += chunk
         _check_size(len(body))
-    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    return bytes(body)
+
+
+def decoded(body: bytes, encoding: str) -> bytes:
+    """A whole body, decompressed; `encoding` is its `Content-Encoding`. Raises BodyError."""
+    encoding = encoding.strip().lower()
     if not body or encoding in ("", "identity"):
-        return bytes(body)
+        return body
     if encoding in ("gzip", "x-gzip"):
-        return _unzip(bytes(body))
+        return _unzip(body)
     if encoding == "deflate":
         # With the header that RFC 9110 requires, or without it, as from some servers.
         has_header = body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
-        return _unpack(bytes(body), zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS, 0)[0]
+        return _unpack(body, zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS, 0)[0]
     raise BodyError(Failure.BROKEN, "the reply has a content encoding that was not requested")
 
 

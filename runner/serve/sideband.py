@@ -11,7 +11,6 @@ from enum import Enum
 
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.frames import Close
-from websockets.uri import parse_uri
 
 from runner.serve.api_client import ApiClient
 from runner.serve.jitter import jittered
@@ -64,11 +63,11 @@ class Sidebands:
         *,
         tls: ssl.SSLContext | None = None,
         names: NameResolver | None = None,
-        kept: Callable[[str, int], asyncio.Transport | None] = lambda host, port: None,
+        kept: Callable[[], asyncio.Transport | None] = lambda: None,
     ) -> None:
         """`tls` and `names` are shared by all sidebands: a context of its own costs each call 35 ms and 1 MB,
         and sidebands that are lost together need one lookup together. `kept` gives a connection that has
-        just carried a request to this host and port, if there is one.
+        just carried a request, if there is one.
         """
         self._client = client
         self._timeouts = timeouts
@@ -122,7 +121,8 @@ class Sidebands:
     ) -> SidebandSocket:
         detail = ""
         for delay_s in delays_s:
-            await asyncio.sleep(delay_s)
+            if delay_s:
+                await asyncio.sleep(delay_s)
             if until_ours is not None:
                 await until_ours()
             try:
@@ -146,11 +146,10 @@ class Sidebands:
     async def _upgrade(self, path: str) -> SidebandSocket:
         """Open it on the connection that has answered the call, or else on one of its own."""
         loop = asyncio.get_running_loop()
-        url, headers = self._client.sideband(path)
-        uri = parse_uri(url)
-        kept = self._kept(uri.host, uri.port) if loop.time() >= self._kept_again_at else None
+        kept = self._kept() if loop.time() >= self._kept_again_at else None
         if kept is None:
             return await self._connect(path)
+        uri, headers = self._client.sideband(path)
         try:
             async with asyncio.timeout(self._timeouts.sideband_upgrade_s):
                 return await upgrade(kept, uri, {**headers, **HEADERS}, self._timeouts, self._pings)
@@ -165,9 +164,9 @@ class Sidebands:
 
     async def _connect(self, path: str) -> SidebandSocket:
         # Read for each attempt: the key may have been rotated since.
-        url, headers = self._client.sideband(path)
+        uri, headers = self._client.sideband(path)
         return await open_socket(
-            url,
+            uri,
             {**headers, **HEADERS},
             names=self._names,
             tls=self._tls,

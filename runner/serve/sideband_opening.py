@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from websockets.exceptions import WebSocketException
-from websockets.uri import WebSocketURI, parse_uri
+from websockets.uri import WebSocketURI
 
 from runner.serve.names import NameResolver
 from runner.serve.pings import Pings
@@ -16,7 +16,7 @@ from runner.serve.websocket_handshake import Handshake
 
 
 async def open_socket(
-    url: str,
+    uri: WebSocketURI,
     headers: Mapping[str, str],
     *,
     names: NameResolver,
@@ -30,14 +30,12 @@ async def open_socket(
 
     Raises InvalidHandshake (InvalidStatus for a refusal), OSError, TimeoutError.
     """
-    uri = parse_uri(url)
     async with asyncio.timeout(timeouts.sideband_open_s):
-        connected = await names.connect(uri.host, uri.port)
-        _, opening = await asyncio.get_running_loop().create_connection(
+        _, opening = await names.open(
             lambda: _Opening(uri, headers, timeouts, pings),
-            sock=connected,
-            ssl=tls if uri.secure else None,
-            server_hostname=uri.host if uri.secure else None,
+            uri.host,
+            uri.port,
+            tls=tls if uri.secure else None,
         )
         return await opening.opened()
 
@@ -88,8 +86,7 @@ class _Opening(asyncio.Protocol):
             return
         if rest is None or self._transport is None or self._socket.done():
             return
-        # Whoever waits learns first that the socket is open, and listens.
-        self._transport.pause_reading()
+        # Whoever waits learns that the socket is open, and listens, before more is read.
         socket = SidebandSocket(self._transport, self._timeouts, self._pings)
         self._transport.set_protocol(socket)
         self._socket.set_result(socket)

@@ -60,7 +60,7 @@ class SidebandSocket(asyncio.Protocol):
     )
 
     def __init__(self, transport: asyncio.Transport, timeouts: Timeouts, pings: Pings) -> None:
-        """On a connection whose handshake is over, and which is not read. Needs a running event loop."""
+        """On a connection whose handshake is over. Needs a running event loop."""
         self.cut_because = ""
         """Why we have cut the connection, if we have."""
         self._pings = pings
@@ -94,7 +94,8 @@ class SidebandSocket(asyncio.Protocol):
         if self._closed is not None and self._closed.done():
             self._tell_end()
             return
-        (self._turns or self._in_turns()).take()
+        if self._turns is not None:
+            self._turns.take()
 
     def send(self, message: str) -> None:
         """Send a message. Without a connection it is lost: `closed` reports that."""
@@ -132,6 +133,8 @@ class SidebandSocket(asyncio.Protocol):
             turns.add(data)
             if self._receive is not None:
                 turns.take()
+            else:
+                turns.hold()
 
     def _take(self, data: bytes) -> None:
         receive = self._receive

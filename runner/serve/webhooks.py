@@ -65,8 +65,11 @@ class Webhooks:
     async def handle(self, request: web.Request) -> web.Response:
         """2xx when the event has been handled, 503 when another delivery could help, else 4xx."""
         try:
-            async with asyncio.timeout(self._timeouts.body_s):
+            if request.content.is_eof():  # it came with the head, as it nearly always does
                 body = await request.read()
+            else:
+                async with asyncio.timeout(self._timeouts.body_s):
+                    body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             return self._reply(413, "too_large", "the body is too large")
         except (web.RequestPayloadError, ConnectionResetError):

@@ -18,7 +18,7 @@ class SoleHold(CallHold):
         """It is ours."""
         return ClaimReplied(agent=claim.agent)
 
-    async def known(self) -> None:
+    async def known(self, within_s: float) -> None:
         """Nobody else needs to know."""
 
     async def answered(self, api_call_id: str) -> None:

@@ -17,6 +17,7 @@ from runner.model.record import CallRecord
 from runner.model.tool import HttpBinding, Tool
 from runner.model.values import Json
 from runner.serve.api_client import ApiClient
+from runner.serve.api_connections import ApiConnections
 from runner.serve.call_actions import SharedByCalls
 from runner.serve.call_driver import CallDriver
 from runner.serve.call_watch import CallWatch
@@ -56,13 +57,11 @@ class Stage:
         endpoint: str,
         asked: list[str],
         tools: ToolClient,
-        session: aiohttp.ClientSession,
     ) -> None:
         self.api = api
         self.endpoint = endpoint
         self.asked = asked
         self.tools = tools
-        self._session = session
         self.endings = LoopPace(1)
         self.use(TIMEOUTS)
 
@@ -70,10 +69,9 @@ class Stage:
         """Let calls from now on have these deadlines."""
         self.timeouts = timeouts
         self.client = ApiClient(
-            self._session,
+            ApiConnections(self.api.base_url),
             api=realtime,
             text_model=text_model,
-            base_url=self.api.base_url,
             api_key=lambda: self.api.api_key,
             timeouts=timeouts,
         )
@@ -149,10 +147,9 @@ async def stage() -> AsyncIterator[Stage]:
     host, port = server.addresses[0][:2]
     async with (
         StandIn(inspect_received=client_complaint, inspect_sent=server_complaint) as api,
-        aiohttp.ClientSession() as session,
         ToolClient(aiohttp.TCPConnector()) as tools,
     ):
-        yield Stage(api, f"http://{host}:{port}", asked, tools, session)
+        yield Stage(api, f"http://{host}:{port}", asked, tools)
     await server.cleanup()
 
 

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from websockets.uri import parse_uri
 
 from runner.api.port import Authentication, Order
 from runner.api.realtime import api as realtime
@@ -27,7 +27,7 @@ from runner.model.event import (
 )
 from runner.model.question import Answered, NoAnswer, Question
 from runner.serve.api_client import ApiClient
-from runner.serve.head_first import read_heads_first
+from runner.serve.api_connections import ApiConnections
 from runner.serve.jitter import jittered
 from runner.serve.reply_body import MAX_REPLY_BYTES
 from runner.serve.timeouts import Timeouts
@@ -105,24 +105,16 @@ async def base_url(api: Api) -> AsyncIterator[str]:
         yield str(server.make_url("/v1"))
 
 
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
-
-
 def client_of(
-    session: aiohttp.ClientSession,
     base_url: str,
     timeouts: Timeouts = PATIENT,
     authentication: Authentication | None = None,
     api_key: Callable[[], str] = lambda: "sk-test",
 ) -> ApiClient:
     return ApiClient(
-        session,
+        ApiConnections(base_url),
         api=realtime,
         text_model=text_model,
-        base_url=base_url,
         api_key=api_key,
         authentication=authentication,
         timeouts=timeouts,
@@ -130,13 +122,13 @@ def client_of(
 
 
 @pytest.fixture
-def client(session: aiohttp.ClientSession, base_url: str) -> ApiClient:
-    return client_of(session, base_url)
+async def client(base_url: str) -> ApiClient:
+    return client_of(base_url)
 
 
 @pytest.fixture
-def impatient(session: aiohttp.ClientSession, base_url: str) -> ApiClient:
-    return client_of(session, base_url, IMPATIENT)
+async def impatient(base_url: str) -> ApiClient:
+    return client_of(base_url, IMPATIENT)
 
 
 async def test_what_the_port_makes_is_sent_with_the_key(client: ApiClient, api: Api) -> None:
@@ -152,11 +144,9 @@ async def test_what_the_port_makes_is_sent_with_the_key(client: ApiClient, api: 
     assert [headers.get("Content-Type") for headers in api.headers[:2]] == ["application/json"] * 2
 
 
-async def test_the_key_travels_as_it_is_declared(
-    session: aiohttp.ClientSession, base_url: str, api: Api
-) -> None:
+async def test_the_key_travels_as_it_is_declared(base_url: str, api: Api) -> None:
     authentication = Authentication.by("api-key")
-    client = client_of(session, base_url, authentication=authentication)
+    client = client_of(base_url, authentication=authentication)
     await client.carry_out(HangUp(), "rtc_1")
     [headers] = api.headers
     assert (headers["api-key"], "Authorization" in headers) == ("sk-test", False)
@@ -170,13 +160,14 @@ async def test_the_key_travels_as_it_is_declared(
         ("https://api.example/v1/", "wss://api.example/v1/realtime?call_id=rtc_1%2B%26"),
         ("HTTPS://api.example/v1", "wss://api.example/v1/realtime?call_id=rtc_1%2B%26"),
         ("http://127.0.0.1:9/v1", "ws://127.0.0.1:9/v1/realtime?call_id=rtc_1%2B%26"),
+        ("http://api.example", "ws://api.example/realtime?call_id=rtc_1%2B%26"),
+        ("http://[::1]:9/v1", "ws://[::1]:9/v1/realtime?call_id=rtc_1%2B%26"),
+        ("https://müller.example/v1", "wss://xn--mller-kva.example/v1/realtime?call_id=rtc_1%2B%26"),
     ],
 )
-async def test_the_sideband_is_beside_the_rest(
-    session: aiohttp.ClientSession, base_url: str, url: str
-) -> None:
+async def test_the_sideband_is_beside_the_rest(base_url: str, url: str) -> None:
     path = realtime.conversation("rtc_1+&").sideband
-    assert client_of(session, base_url).sideband(path) == (url, {"Authorization": "Bearer sk-test"})
+    assert client_of(base_url).sideband(path) == (parse_uri(url), {"Authorization": "Bearer sk-test"})
 
 
 @pytest.mark.parametrize("trouble", [says(500), says(503), says(429), says(408), drops_the_line])
@@ -197,10 +188,8 @@ async def test_passing_trouble_is_tried_again(
 
 
 @pytest.mark.parametrize("order", [ANSWER, REJECT, HangUp()])
-async def test_before_each_further_try_there_is_a_longer_wait(
-    session: aiohttp.ClientSession, base_url: str, api: Api, order: Order
-) -> None:
-    client = client_of(session, base_url, replace(PATIENT, retry_s=0.04))
+async def test_before_each_further_try_there_is_a_longer_wait(base_url: str, api: Api, order: Order) -> None:
+    client = client_of(base_url, replace(PATIENT, retry_s=0.04))
     api.replies = [says(503), says(503), says(200)]
     await client.carry_out(order, "rtc_1")
     first, second, third = api.asked_at
@@ -209,10 +198,8 @@ async def test_before_each_further_try_there_is_a_longer_wait(
 
 
 async def test_a_body_where_there_may_be_none_does_not_undo_what_the_api_did() -> None:
-    connector = aiohttp.TCPConnector()
-    read_heads_first(connector)
-    async with BodiesAfter204.served() as odd, aiohttp.ClientSession(connector=connector) as session:
-        client = client_of(session, odd.base_url, IMPATIENT)
+    async with BodiesAfter204.served() as odd:
+        client = client_of(odd.base_url, IMPATIENT)
         assert await client.carry_out(HangUp(), "rtc_1") == CallGone()
     assert odd.asked == 1
 
@@ -220,7 +207,7 @@ async def test_a_body_where_there_may_be_none_does_not_undo_what_the_api_did() -
 async def test_each_failed_try_is_told(client: ApiClient, api: Api, caplog: pytest.LogCaptureFixture) -> None:
     api.replies = [says(503, "overloaded"), drops_the_line, says(200)]
     await client.carry_out(HangUp(), "rtc_1")
-    lost = "the voice API could not be reached (Server disconnected)"
+    lost = "the voice API could not be reached (the connection was closed without a reply)"
     assert [
         (
             r.levelno,
@@ -264,10 +251,8 @@ async def test_a_lost_reply_is_remembered_after_giving_up(impatient: ApiClient, 
     assert await decided(impatient, "rtc_1") is Decided.DONE_BEFORE
 
 
-async def test_a_decision_that_never_reached_the_api_is_not_ours(
-    session: aiohttp.ClientSession, held_port: int
-) -> None:
-    client = client_of(session, f"http://127.0.0.1:{held_port}/v1", IMPATIENT)
+async def test_a_decision_that_never_reached_the_api_is_not_ours(held_port: int) -> None:
+    client = client_of(f"http://127.0.0.1:{held_port}/v1", IMPATIENT)
     assert await decided(client, "rtc_1") is Decided.UNAVAILABLE
     app = web.Application()
     app.router.add_post("/{path:.*}", says(409, "decision_already_made"))
@@ -281,7 +266,12 @@ async def test_a_decision_that_never_reached_the_api_is_not_ours(
         (says(400), HangUpFailed(detail="the voice API answered 400", final=True)),
         (says(503), HangUpFailed(detail="the voice API answered 503")),
         (never_answers, HangUpFailed(detail="the voice API could not be reached (no reply in time)")),
-        (drops_the_line, HangUpFailed(detail="the voice API could not be reached (Server disconnected)")),
+        (
+            drops_the_line,
+            HangUpFailed(
+                detail="the voice API could not be reached (the connection was closed without a reply)"
+            ),
+        ),
         (talks_nonsense, HangUpFailed(detail="the voice API could not be reached (the reply is not HTTP)")),
     ],
 )
@@ -301,20 +291,16 @@ async def test_a_redirect_does_not_get_the_key(client: ApiClient, api: Api) -> N
     assert len(api.asked) == 1
 
 
-async def test_a_host_that_is_not_there_is_no_exception(
-    session: aiohttp.ClientSession, held_port: int
-) -> None:
-    client = client_of(session, f"http://127.0.0.1:{held_port}/v1", IMPATIENT)
+async def test_a_host_that_is_not_there_is_no_exception(held_port: int) -> None:
+    client = client_of(f"http://127.0.0.1:{held_port}/v1", IMPATIENT)
     for order in (REFER, HangUp()):
         event = await client.carry_out(order, "rtc_1")
         assert isinstance(event, ReferAnswered | HangUpFailed)
-        assert event.detail.startswith("the voice API could not be reached (Cannot connect to host 127.0.0.1")
+        assert event.detail.startswith("the voice API could not be reached (cannot connect to 127.0.0.1:")
 
 
-async def test_a_key_that_no_header_can_hold_is_no_exception(
-    session: aiohttp.ClientSession, base_url: str, api: Api
-) -> None:
-    client = client_of(session, base_url, IMPATIENT, api_key=lambda: "sk-test\nX: y")
+async def test_a_key_that_no_header_can_hold_is_no_exception(base_url: str, api: Api) -> None:
+    client = client_of(base_url, IMPATIENT, api_key=lambda: "sk-test\nX: y")
     assert await client.carry_out(REFER, "rtc_1") == ReferAnswered(
         ok=False, detail="the voice API could not be reached (ValueError)"
     )
@@ -352,10 +338,10 @@ async def test_a_text_model_that_does_not_answer_is_given_up(impatient: ApiClien
 
 
 async def test_a_refused_key_counts_as_refused_until_it_changes_or_works_or_a_while_has_passed(
-    session: aiohttp.ClientSession, base_url: str, api: Api, monkeypatch: pytest.MonkeyPatch
+    base_url: str, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = ["sk-1"]
-    client = client_of(session, base_url, api_key=lambda: keys[0])
+    client = client_of(base_url, api_key=lambda: keys[0])
     seen = [client.obstacle]
 
     async def asks(status: int, order: Order = REFER) -> None:

@@ -22,6 +22,7 @@ from runner.model.route import Conditions, ExactNumber, Prefix, Reject, RejectRu
 from runner.model.settings import Configuration, Settings
 from runner.model.values import Place
 from runner.serve.api_client import ApiClient
+from runner.serve.api_connections import ApiConnections
 from runner.serve.call_actions import SharedByCalls
 from runner.serve.call_answerer import CallAnswerer
 from runner.serve.call_driver import CallDriver
@@ -46,7 +47,7 @@ CLINIC = "+18005551212"
 class Office:
     """Answers calls with everything that this needs, and keeps what became of them."""
 
-    def __init__(self, session: aiohttp.ClientSession, api: StandIn) -> None:
+    def __init__(self, api: StandIn) -> None:
         self._timeouts = timeouts = Timeouts(
             decision_s=2.0, retry_s=0.001, redial_delays_s=(0.0, 0.01, 0.01), attach_delays_s=(0.0, 0.01)
         )
@@ -59,10 +60,9 @@ class Office:
         self.metrics = Metrics()
         self.live_calls = LiveCalls(saver=self, metrics=self.metrics, timeouts=timeouts)
         self._client = ApiClient(
-            session,
+            ApiConnections(api.base_url),
             api=realtime,
             text_model=text_model,
-            base_url=api.base_url,
             api_key=lambda: api.api_key,
             timeouts=timeouts,
         )
@@ -130,10 +130,9 @@ async def api() -> AsyncIterator[StandIn]:
 
 @pytest.fixture
 async def office(api: StandIn) -> AsyncIterator[Office]:
-    async with aiohttp.ClientSession() as session:
-        office = Office(session, api)
-        async with office.tools:
-            yield office
+    office = Office(api)
+    async with office.tools:
+        yield office
 
 
 def asked(call: PlacedCall) -> list[tuple[str, int | None]]:

@@ -62,7 +62,7 @@ class WatchedHold(SoleHold):
         await asyncio.sleep(0)
         self.kept_at.append((type(self.kept[-1]), self._requests(), creates(self._call)))
 
-    async def known(self) -> None:
+    async def known(self, within_s: float) -> None:
         await self.written()
 
     async def may_act(self) -> None:

@@ -1,4 +1,4 @@
-"""Names that are slow to look up, that stop being known, and that many ask for at once."""
+"""NameResolver that are slow to look up, that stop being known, and that many ask for at once."""
 
 import asyncio
 import gc
@@ -214,7 +214,7 @@ async def test_dead_names_of_tools_hold_up_neither_the_api_nor_other_tools(
         await asyncio.sleep(0)
         async with asyncio.timeout(PATIENCE_S), no_lag():
             fine = await tools.send(HttpRequest(method="GET", url=f"http://fine.example:{port}/"))
-            (await api.connect("fine.example", port)).close()
+            (await api.open(asyncio.Protocol, "fine.example", port, tls=None))[0].close()
         assert fine.status == 200
         replies = await asyncio.gather(*dead)
     assert {reply.failure for reply in replies} == {Failure.TIMEOUT}
@@ -227,7 +227,8 @@ async def test_an_address_that_refuses_is_passed_over(held_port: int) -> None:
 
     names = NameResolver(threads=1, look_up=both)
     async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", held_port):
-        with await names.connect("api.example", held_port) as connection:
-            assert connection.getpeername() == ("127.0.0.1", held_port)
+        connection, _ = await names.open(asyncio.Protocol, "api.example", held_port, tls=None)
+        assert connection.get_extra_info("peername") == ("127.0.0.1", held_port)
+        connection.close()
     with pytest.raises(OSError, match=r"111|Connect"):
-        await names.connect("api.example", held_port)
+        await names.open(asyncio.Protocol, "api.example", held_port, tls=None)

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import aiohttp
 import pytest
 from aiohttp import web
 from websockets.frames import Close
@@ -15,6 +14,7 @@ from runner.api.port import Authentication
 from runner.api.realtime import api as realtime
 from runner.api.realtime import text_model
 from runner.serve.api_client import ApiClient
+from runner.serve.api_connections import ApiConnections
 from runner.serve.jitter import jittered
 from runner.serve.sideband import LostBecause, SidebandLostError, Sidebands, check_close
 from runner.serve.timeouts import Timeouts
@@ -44,17 +44,15 @@ async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
 async def sidebands_at(
     base_url: str, timeouts: Timeouts = TIMEOUTS, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Sidebands]:
-    async with aiohttp.ClientSession() as session:
-        client = ApiClient(
-            session,
-            api=realtime,
-            text_model=text_model,
-            base_url=base_url,
-            api_key=lambda: "secret",
-            authentication=Authentication.by("api-key"),
-            timeouts=timeouts,
-        )
-        yield Sidebands(client, timeouts, tls=tls)
+    client = ApiClient(
+        ApiConnections(base_url),
+        api=realtime,
+        text_model=text_model,
+        api_key=lambda: "secret",
+        authentication=Authentication.by("api-key"),
+        timeouts=timeouts,
+    )
+    yield Sidebands(client, timeouts, tls=tls)
 
 
 async def told(sidebands: Sidebands, *, again: bool = False) -> tuple[LostBecause, str]:

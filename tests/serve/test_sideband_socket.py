@@ -13,6 +13,7 @@ from itertools import pairwise
 import pytest
 from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus
 from websockets.frames import Close, CloseCode, Frame, Opcode
+from websockets.uri import parse_uri
 
 from runner.serve.names import NameResolver
 from runner.serve.pings import Pings
@@ -112,9 +113,8 @@ async def peer(play: Play) -> AsyncIterator[str]:
 async def opened(url: str, timeouts: Timeouts = QUIET) -> SidebandSocket:
     headers = {"Authorization": "Bearer key"}
     pings = Pings(timeouts.sideband_ping_s)
-    return await open_socket(
-        url, headers, names=NameResolver(threads=1), tls=TLS, timeouts=timeouts, pings=pings
-    )
+    uri, names = parse_uri(url), NameResolver(threads=1)
+    return await open_socket(uri, headers, names=names, tls=TLS, timeouts=timeouts, pings=pings)
 
 
 async def end(socket: SidebandSocket) -> Close | None:

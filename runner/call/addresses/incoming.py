@@ -50,7 +50,7 @@ def incoming_call(ringing: Ringing, routing: RoutingSettings) -> IncomingCall:
     """
     if isinstance(ringing.origin, WebRtcOrigin):
         return _from_browser(ringing, ringing.origin)
-    clean = tuple((_storable(name), _storable(value)) for name, value in ringing.origin.headers)
+    clean = _storable(ringing.origin.headers)
     values = _by_name(clean)
     called, found_in = _called(values, routing)
     return IncomingCall(
@@ -59,7 +59,7 @@ def incoming_call(ringing: Ringing, routing: RoutingSettings) -> IncomingCall:
         called=called,
         called_found_in=found_in,
         # The same headers are kept once.
-        origin=ringing.origin if clean == ringing.origin.headers else SipOrigin(headers=clean),
+        origin=ringing.origin if clean is ringing.origin.headers else SipOrigin(headers=clean),
         created_at=ringing.created_at,
     )
 
@@ -151,6 +151,14 @@ def _by_name(headers: Headers) -> _Values:
     return values
 
 
-def _storable(text: str) -> str:
-    """The text without lone surrogates: JSON can carry them, but nothing that is stored or sent on can."""
-    return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+def _storable(headers: Headers) -> Headers:
+    """The headers without lone surrogates: JSON can carry them, but nothing that is stored or sent on can."""
+    try:
+        "".join([text for header in headers for text in header]).encode()
+    except UnicodeEncodeError:
+        return tuple((_without_surrogates(name), _without_surrogates(value)) for name, value in headers)
+    return headers
+
+
+def _without_surrogates(text: str) -> str:
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")

@@ -85,7 +85,7 @@ class ServingAgent:
 
     def __post_init__(self, now: Instant) -> None:
         self.served = [self.agent]
-        self.servers = self._servers_of(self.agent, self.texts.names(now))
+        self.servers = self._servers_of(self.agent, self.texts.names(now)) if self.agent.mcp else ()
 
     def start(self, now: Instant) -> list[Intent]:
         """Start what is watched for the agent."""

@@ -208,6 +208,8 @@ class _Rules(Generic[RuleT]):
 
     def best(self, facts: Facts) -> list[RuleT]:
         """Those of the highest rank, by file and line."""
+        if not self._rules:  # as of most configurations that reject nobody
+            return []
         highest: Rank | None = None
         best: list[int] = []
         for position in set(self._index.candidates(facts)):

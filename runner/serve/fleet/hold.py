@@ -1,5 +1,8 @@
 """This process's hold on one call: its claim, its journal, and the right to act for it."""
 
+import asyncio
+from contextlib import suppress
+
 from runner.model.action import ClaimCall
 from runner.model.call import Ringing, WebRtcOrigin
 from runner.model.entry import Lived
@@ -81,12 +84,15 @@ class CallHold:
         self._is_held = answer.ours is not None
         return ClaimReplied(agent=claim.agent, reached=answer.reached, taken=is_taken)
 
-    async def known(self) -> None:
-        """Wait until the store has the ring and the claim."""
-        if not self._is_known:
-            await self.written()
-            # A claim that the store has not confirmed: a journal alone tells nobody that there is a call.
-            await self._keeper.told()
+    async def known(self, within_s: float) -> None:
+        """Wait so long until the store has the ring and the claim."""
+        if self._is_known:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self.written()
+                # A claim that the store has not confirmed: a journal alone tells nobody that there is a call.
+                await self._keeper.told()
 
     async def answered(self, api_call_id: str) -> None:
         """The API has answered the call for us, under this id: others serve it when this process is lost."""

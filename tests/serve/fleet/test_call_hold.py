@@ -15,6 +15,7 @@ from runner.serve.fleet.member import Member
 from runner.store.journal.seal import Seal
 from runner.store.journal.sealed import HeldPiece, SealedEntries
 from tests.call.machine.playing import RINGING
+from tests.patience import PATIENCE_S
 from tests.serve.fleet.shelf import Shelf, joined
 
 CLAIM = ClaimCall(agent="desk")
@@ -59,7 +60,7 @@ class Ringing:
     async def known(self) -> list[str]:
         """What the store was asked until it knows the call."""
         try:
-            await self.hold.known()
+            await self.hold.known(PATIENCE_S)
         finally:
             self._writing.cancel()
         return self.shelf.asked

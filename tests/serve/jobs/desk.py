@@ -20,6 +20,7 @@ from runner.model.record import CallRecord, Turn
 from runner.model.tool import Body, BodyKind, HttpBinding
 from runner.model.values import Place
 from runner.serve.api_client import ApiClient
+from runner.serve.api_connections import ApiConnections
 from runner.serve.jobs import JobWorker
 from runner.serve.metrics import Metrics
 from runner.serve.secrets import Secrets
@@ -98,16 +99,14 @@ class Desk:
         self.worker: JobWorker
 
     async def start(self, store: Any = None) -> None:
-        session = await self._stack.enter_async_context(aiohttp.ClientSession())
         tools = await self._stack.enter_async_context(ToolClient(aiohttp.TCPConnector(limit=0)))
         timeouts = Timeouts(question_s=5.0)
         self.worker = JobWorker(
             store=store or self.store,
             model=ApiClient(
-                session,
+                ApiConnections(self.api.base_url),
                 api=realtime,
                 text_model=text_model,
-                base_url=self.api.base_url,
                 api_key=lambda: self.api.api_key,
                 timeouts=timeouts,
             ),

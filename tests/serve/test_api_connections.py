@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from runner.model.action import HangUp
 from runner.model.event import CallGone
-from runner.serve import api_connector
+from runner.serve import api_connections
+from runner.serve.api_connection import ApiConnection
 from runner.serve.clients import Clients
 from runner.serve.head_first import HeadFirst
 from runner.serve.timeouts import Timeouts
@@ -28,7 +30,7 @@ Upgrade = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @pytest.fixture(autouse=True)
 def _slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_connector, "FRESH_S", 60.0)
+    monkeypatch.setattr(api_connections, "FRESH_S", 60.0)
 
 
 async def greet(request: web.Request) -> web.StreamResponse:
@@ -63,6 +65,8 @@ class Api:
 
     on_kept: Upgrade = greet
     """How it answers a sideband on a connection that has carried a request."""
+    in_chunks: bool = False
+    """Whether its replies name no length."""
     connections: list[asyncio.Transport] = field(default_factory=list)
     """In order of their first request."""
     asked: list[tuple[str, int]] = field(default_factory=list)
@@ -76,7 +80,10 @@ class Api:
             self.connections.append(request.transport)
         self.asked.append((request.method, self.connections.index(request.transport)))
         if request.method == "POST":
-            return web.Response()
+            reply = web.Response(text="{}")
+            if self.in_chunks:
+                reply.enable_chunked_encoding()
+            return reply
         return await (self.on_kept if has_carried else greet)(request)
 
 
@@ -108,29 +115,36 @@ async def call(clients: Clients) -> None:
     await socket.close()
 
 
-async def test_a_sideband_begins_on_the_connection_that_has_answered_its_call() -> None:
-    async with opened(api := Api()) as clients:
+@pytest.mark.parametrize("in_chunks", [False, True])
+async def test_a_sideband_begins_on_the_connection_that_has_answered_its_call(in_chunks: bool) -> None:
+    async with opened(api := Api(in_chunks=in_chunks)) as clients:
         for _ in range(2):
             await call(clients)
     assert api.asked == [("POST", 0), ("GET", 0), ("POST", 1), ("GET", 1)]
 
 
-async def test_nothing_of_the_requests_on_it_waits_for_the_garbage_collector(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    kept: list[weakref.ref[object]] = []
-    made = HeadFirst.connection_made
-
-    def seen(connection: HeadFirst, transport: asyncio.BaseTransport) -> None:
+def _keeping(
+    made: Callable[[Any, asyncio.BaseTransport], None], kept: list[weakref.ref[object]]
+) -> Callable[[Any, asyncio.BaseTransport], None]:
+    def seen(connection: Any, transport: asyncio.BaseTransport) -> None:
         kept.append(weakref.ref(connection))
         made(connection, transport)
 
-    monkeypatch.setattr(HeadFirst, "connection_made", seen)
+    return seen
+
+
+@pytest.mark.parametrize("in_chunks", [False, True])
+async def test_nothing_of_the_requests_on_it_waits_for_the_garbage_collector(
+    monkeypatch: pytest.MonkeyPatch, in_chunks: bool
+) -> None:
+    kept: list[weakref.ref[object]] = []
+    for protocol in (ApiConnection, HeadFirst):
+        monkeypatch.setattr(protocol, "connection_made", _keeping(protocol.connection_made, kept))
     gc.disable()
     try:
-        async with opened(Api()) as clients:
+        async with opened(Api(in_chunks=in_chunks)) as clients:
             await call(clients)
-            assert [one() for one in kept] == [None]
+            assert {one() for one in kept} == {None}
     finally:
         gc.enable()
 
@@ -172,7 +186,7 @@ async def test_an_api_that_opens_no_sideband_there_is_not_asked_to_again(on_kept
 
 
 async def test_a_connection_that_was_idle_carries_no_sideband(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_connector, "FRESH_S", 0.0)
+    monkeypatch.setattr(api_connections, "FRESH_S", 0.0)
     async with opened(api := Api()) as clients:
         await call(clients)
     assert api.asked == [("POST", 0), ("GET", 1)]
