@@ -1,4 +1,8 @@
-"""The least that could serve a call: verifies the webhook, accepts, attaches, asks to speak, parses."""
+"""The least that could serve a call: verifies the webhook, accepts, attaches, asks to speak, parses.
+
+It does what the API demands of everybody on the way: a call that is announced twice is answered once, and an
+event that is sent has an id. Nothing outlives it, and it gives up where anything is out of the ordinary.
+"""
 
 import asyncio
 import json
@@ -24,7 +28,7 @@ async def attend(base_url: str, call_id: str, tls: ssl.SSLContext, *, greets: bo
         url, additional_headers=headers, compression=None, proxy=None, ssl=context
     ) as sideband:
         if greets:
-            await sideband.send(json.dumps({"type": "response.create"}))
+            await sideband.send(json.dumps({"type": "response.create", "event_id": f"greets_{call_id}"}))
         try:
             while True:
                 json.loads(await sideband.recv())
@@ -37,6 +41,7 @@ async def main(base_url: str, secret: str) -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     tasks: set[asyncio.Task[None]] = set()
+    announced: set[str] = set()
     webhook = Webhook(secret)
     # One for all, as nobody would do without: one for each call takes 27 ms and 1 MB.
     tls = ssl.create_default_context()
@@ -45,6 +50,9 @@ async def main(base_url: str, secret: str) -> None:
         async def incoming(request: web.Request) -> web.Response:
             event = webhook.verify(await request.read(), dict(request.headers))
             call_id = event["data"]["call_id"]
+            if call_id in announced:
+                return web.Response()
+            announced.add(call_id)
             body = {"type": "realtime", "model": "gpt-realtime-2.1", "instructions": INSTRUCTIONS}
             accept = f"{base_url}/realtime/calls/{call_id}/accept"
             async with session.post(accept, json=body, headers={"Authorization": "Bearer key"}) as answer:
