@@ -7,6 +7,7 @@ request that has answered it, so it needs no handshakes of its own, of TCP or of
 import asyncio
 import ssl
 import time
+from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -57,8 +58,8 @@ class ApiConnections:
         self._names = names or NameResolver(threads=1)
         self._tls = (tls or client_context()) if self._is_secure else None
         self._turns = Turns(asyncio.get_running_loop())
-        self._idle: list[_Idle] = []
-        """The one that was used last comes last."""
+        self._idle: deque[_Idle] = deque()
+        """The one that was used last comes last, and is taken first: those before it expire in order."""
 
     async def send(
         self, method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes | None
@@ -130,9 +131,9 @@ class ApiConnections:
         return None
 
     def _keep(self, connection: ApiConnection) -> None:
-        expiry = asyncio.get_running_loop().call_later(IDLE_S, self._expire, connection)
+        expiry = asyncio.get_running_loop().call_later(IDLE_S, self._expire)
         self._idle.append(_Idle(connection, time.monotonic(), expiry))
 
-    def _expire(self, connection: ApiConnection) -> None:
-        self._idle = [idle for idle in self._idle if idle.connection is not connection]
-        connection.abort()
+    def _expire(self) -> None:
+        if self._idle:
+            self._idle.popleft().connection.abort()
