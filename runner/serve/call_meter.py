@@ -46,9 +46,8 @@ class CallMeter:
         "_machine",
         "_metrics",
         "_opened_at",
+        "_reports",
         "_tools_counted",
-        "_transcription",
-        "_usage",
     )
 
     def __init__(self, metrics: CallMetrics) -> None:
@@ -56,9 +55,8 @@ class CallMeter:
         self._machine: CallMachine | None = None
         self._agents = ServedAgents()
         self._tools_counted = 0
-        self._usage: Usage | None = None
-        self._transcription: TranscriptionUsage | None = None
-        """The call's bill as it was when it was read last: a duplicate event adds nothing to it."""
+        self._reports = 0
+        """Of usage, on the call's bill when it was read last: a duplicate event adds none."""
         self._answered_at: Instant | None = None
         self._opened_at: Instant | None = None
         """Until the agent or the caller is heard."""
@@ -69,23 +67,25 @@ class CallMeter:
 
     def begins(self, machine: CallMachine, now: Instant) -> None:
         self._machine = machine
+        self._agents.note(machine)
         self._tools_counted = len(machine.tools_ended)
-        if machine.session is not None:
-            bill = machine.session.consumption.bill
-            self._usage, self._transcription = bill.usage, bill.transcription
+        self._has_more_usage()
 
     def handled(self, event: CallEvent, actions: Sequence[Action], now: Instant) -> None:
+        machine = self._machine
+        if machine is None:
+            return
+        if actions:
+            # Without them no agent takes the call, and no tool call ends.
+            self._agents.note(machine)
+            for action in actions:
+                if isinstance(action, Log):
+                    self._count_log_entry(action)
+            if len(machine.tools_ended) != self._tools_counted:
+                self._count_tools()
         handler = _HANDLERS.get(type(event))
-        if (handler is None and not actions) or self._machine is None:
-            return  # Nearly all events: nothing changes that is counted.
-        self._agents.note(self._machine)
         if handler is not None:
             handler(self, event, now)
-        for action in actions:
-            if isinstance(action, Log):
-                self._count_log_entry(action)
-        if actions:
-            self._count_tools()
 
     def ends(self, record: CallRecord | None, now: Instant) -> None:
         self._count_tools()
@@ -139,7 +139,7 @@ class CallMeter:
         if self._opened_at is not None:
             self._metrics.first_audio_seconds.labels(agent=self._agent).observe(now - self._opened_at)
         if self._fell_silent_at is not None:
-            self._metrics.response_wait(self._agent).observe(now - self._fell_silent_at)
+            self._metrics.response_seconds.observe(now - self._fell_silent_at, (self._agent,))
         self._opened_at = self._fell_silent_at = None
 
     def _fell_silent(self, ended: PlaybackEnded, now: Instant) -> None:
@@ -150,31 +150,29 @@ class CallMeter:
     # What the API does
 
     def _responded(self, ended: ResponseEnded, now: Instant) -> None:
-        if self._machine is None or self._machine.session is None:
+        if not self._has_more_usage():
             return
-        before, self._usage = self._usage, self._machine.session.consumption.bill.usage
-        if self._usage is before:
-            return
-        self._metrics.response_count(self._agent, ended.outcome.value).inc()
+        self._metrics.responses.counts[self._agent, ended.outcome.value] += 1
         if ended.outcome is Outcome.FAILED:
             self._metrics.count_error(ended.code or "unknown_error")
         self._count_tokens(tokens_of(ended.usage))
 
     def _transcribed(self, transcribed: Transcribed, now: Instant) -> None:
-        if transcribed.usage is None or self._machine is None or self._machine.session is None:
-            return
-        before, self._transcription = (
-            self._transcription,
-            self._machine.session.consumption.bill.transcription,
-        )
-        if self._transcription != before:
+        if transcribed.usage is not None and self._has_more_usage():
             self._count_tokens(transcription_tokens_of(transcribed.usage))
 
+    def _has_more_usage(self) -> bool:
+        """Whether anything was added to the call's bill since the last time this was asked."""
+        if self._machine is None or self._machine.session is None:
+            return False
+        before, self._reports = self._reports, self._machine.session.consumption.bill.reports
+        return self._reports != before
+
     def _count_tokens(self, tokens: Mapping[str, int]) -> None:
-        agent = self._agent
+        agent, counts = self._agent, self._metrics.tokens.counts
         for kind, count in tokens.items():
             if count > 0:
-                self._metrics.token_count(agent, kind).inc(count)
+                counts[agent, kind] += count
 
     def _note_api_error(self, error: ApiError, now: Instant) -> None:
         if error.kind is ApiErrorKind.BUSY_SPEAKING:

@@ -1,8 +1,8 @@
 """The metrics of calls: how long callers wait, what tools and the API do, and what it costs."""
 
-from functools import cache
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from runner.serve.tallies import SizeTally, Tally
 
 WAITS_S = (0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10)
 """Silence as callers know it: under half a second is a conversation; after two they ask whether anybody is
@@ -29,6 +29,18 @@ class MetricMaker:
     def histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(f"phone_agents_{name}", text, labels, buckets=buckets, registry=self._registry)
 
+    def tally(self, name: str, text: str, *labels: str) -> Tally:
+        """A counter of what happens in every turn of every call."""
+        tally = Tally(f"phone_agents_{name}", text, labels)
+        self._registry.register(tally)
+        return tally
+
+    def size_tally(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> SizeTally:
+        """A histogram of the same."""
+        tally = SizeTally(f"phone_agents_{name}", text, buckets, labels)
+        self._registry.register(tally)
+        return tally
+
 
 class CallMetrics:
     """The metrics. Labels are names from the configuration, or codes of the API, which are bounded."""
@@ -43,7 +55,7 @@ class CallMetrics:
             WAITS_S,
             "agent",
         )
-        self.response_seconds = make.histogram(
+        self.response_seconds = make.size_tally(
             "response_seconds",
             "From the end of the caller's speech to the agent's first audio, for each turn.",
             WAITS_S,
@@ -65,7 +77,7 @@ class CallMetrics:
         self.tool_attempts = make.counter(
             "tool_attempts", "Requests sent for tool calls, retries included.", "agent", "tool"
         )
-        self.responses = make.counter("responses", "Responses of the model, by outcome.", "agent", "outcome")
+        self.responses = make.tally("responses", "Responses of the model, by outcome.", "agent", "outcome")
         self.api_errors = make.counter(
             "api_errors", "Error events and failed responses of the voice API, by error code.", "code"
         )
@@ -86,16 +98,12 @@ class CallMetrics:
         self.guardrails = make.counter(
             "guardrail_matches", "Times that a guardrail stepped in.", "agent", "guardrail"
         )
-        self.tokens = make.counter(
+        self.tokens = make.tally(
             "tokens",
             "Tokens as the API bills them. Cached tokens are not counted again as input.",
             "agent",
             "kind",
         )
-        # To look labels up takes longer than to count, and these are counted in every turn of every call.
-        self.response_count = cache(self.responses.labels)
-        self.response_wait = cache(self.response_seconds.labels)
-        self.token_count = cache(self.tokens.labels)
         self.cost_usd = make.counter(
             "cost_usd",
             "Cost of ended calls in US dollars, by the price table; calls of unknown price are left out.",

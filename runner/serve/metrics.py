@@ -71,7 +71,7 @@ class Metrics:
             "host",
             "result",
         )
-        self.loop_lag_seconds = make.histogram(
+        self.loop_lag_seconds = make.size_tally(
             "event_loop_lag_seconds",
             "Lag of the event loop, measured twenty times a second; every call is delayed by it.",
             (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),

@@ -4,15 +4,20 @@ from prometheus_client import Counter, Gauge, Histogram, Info, Metric
 from prometheus_client.metrics import MetricWrapperBase
 
 from runner.serve.metrics import Metrics
+from runner.serve.tallies import SizeTally, Tally
 from tests.docs.pages import table
 
-_TYPES: dict[type[MetricWrapperBase], str] = {
+AnyMetric = MetricWrapperBase | Tally | SizeTally
+
+_TYPES: dict[type[AnyMetric], str] = {
     Counter: "counter",
     Gauge: "gauge",
     Histogram: "histogram",
     Info: "gauge",
+    Tally: "counter",
+    SizeTally: "histogram",
 }
-_SUFFIXES: dict[type[MetricWrapperBase], str] = {Counter: "_total", Info: "_info"}
+_SUFFIXES: dict[type[AnyMetric], str] = {Counter: "_total", Tally: "_total", Info: "_info"}
 LABELS_OF_INFO = ("version",)
 
 
@@ -26,19 +31,21 @@ def metrics_table() -> str:
     return table(("metric", "type", "labels", "meaning"), rows)
 
 
-def metrics() -> dict[str, MetricWrapperBase]:
+def metrics() -> dict[str, AnyMetric]:
     """The metrics of a runner by the names that Prometheus stores them under."""
     whole = Metrics()
     made = [
         metric
         for metric in (*vars(whole).values(), *vars(whole.served).values())
-        if isinstance(metric, MetricWrapperBase)
+        if isinstance(metric, AnyMetric)
     ]
     return {f"{_described(metric).name}{_SUFFIXES.get(type(metric), '')}": metric for metric in made}
 
 
-def labels(metric: MetricWrapperBase) -> tuple[str, ...]:
+def labels(metric: AnyMetric) -> tuple[str, ...]:
     """The labels of a metric."""
+    if isinstance(metric, Tally | SizeTally):
+        return metric.labels
     return LABELS_OF_INFO if isinstance(metric, Info) else metric._labelnames
 
 
@@ -48,6 +55,6 @@ def metric_names() -> set[str]:
     return names | {f"{name}_{part}" for name in names for part in ("bucket", "count", "sum")}
 
 
-def _described(metric: MetricWrapperBase) -> Metric:
+def _described(metric: AnyMetric) -> Metric:
     (described,) = metric.describe()
     return described

@@ -37,6 +37,8 @@ class Bill:
     usage: Usage = field(default=NO_USAGE, init=False)
     real_model: str | None = field(default=None, init=False)
     """The model that serves the call, as the API names it; None before it has."""
+    reports: int = field(default=0, init=False)
+    """How many reports of usage were added up: a duplicate is not."""
     _transcriptions: dict[str | None, TranscriptionUsage] = field(default_factory=dict, init=False)
     """By transcription model, which a hand-off may change."""
     _responses: RecentIds = field(default_factory=RecentIds, init=False)
@@ -52,11 +54,13 @@ class Bill:
         match event:
             case ResponseEnded(response_id=response_id) if self._responses.add(response_id):
                 self.usage = self.usage + event.usage
+                self.reports += 1
             case Transcribed(item_id=item_id, usage=TranscriptionUsage() as usage) if self._items.add(
                 item_id
             ):
                 before = self._transcriptions.get(self.transcription_model, NO_TRANSCRIPTION)
                 self._transcriptions[self.transcription_model] = before + usage
+                self.reports += 1
             case SessionUpdated(model=str() as model):
                 self.real_model = model
             case _:
