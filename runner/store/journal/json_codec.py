@@ -1,8 +1,8 @@
 """Writes values of the model as JSON and reads them back, by their type annotations alone.
 
-A dataclass is an object of its fields without those that have their default value, so that a field that is
-new in a later version reads as its default. Where several dataclasses are possible the object names its own
-under `is`. Enums are their values, bytes are base64. JSON values (`Any`) stay unchanged.
+A dataclass, or a tuple with names, is an object of its fields without those that have their default value, so
+that a field that is new in a later version reads as its default. Where several dataclasses are possible the
+object names its own under `is`. Enums are their values, bytes are base64. JSON values (`Any`) stay unchanged.
 """
 
 from base64 import b64decode, b64encode
@@ -44,8 +44,8 @@ def codec(hint: Any) -> Codec:
     if isinstance(hint, type) and issubclass(hint, Enum):
         # Faster than `value`, which Python looks up by a descriptor.
         return Codec(attrgetter("_value_"), hint)
-    if isinstance(hint, type) and is_dataclass(hint):
-        return _dataclass(hint, kind=None)
+    if isinstance(hint, type) and (is_dataclass(hint) or hasattr(hint, "_fields")):
+        return _of_fields(hint, kind=None)
     if origin in (Union, UnionType):
         return _union(get_args(hint))
     if origin is tuple:
@@ -55,9 +55,13 @@ def codec(hint: Any) -> Codec:
     raise TypeError(f"{hint} has no JSON form")
 
 
-def _dataclass(cls: type, *, kind: str | None) -> Codec:
+def _of_fields(cls: Any, *, kind: str | None) -> Codec:
     hints = get_type_hints(cls)
-    parts = [(field.name, _default(field), codec(hints[field.name])) for field in fields(cls)]
+    if is_dataclass(cls):
+        defaults = {field.name: _default(field) for field in fields(cls)}
+    else:
+        defaults = {name: cls._field_defaults.get(name, MISSING) for name in cls._fields}
+    parts = [(name, default, codec(hints[name])) for name, default in defaults.items()]
     readers = {name: part.read for name, _, part in parts}
     # Every event of thousands of calls is written: what need not be compared or converted is not.
     required = [(name, part.write) for name, default, part in parts if default is MISSING]
@@ -90,7 +94,7 @@ def _default(field: "Field[Any]") -> Any:
 def _union(hints: Sequence[Any]) -> Codec:
     """One of several dataclasses by its name, or None, or one single other type."""
     of_class = {
-        cls: _dataclass(cls, kind=cls.__name__)
+        cls: _of_fields(cls, kind=cls.__name__)
         for cls in hints
         if isinstance(cls, type) and is_dataclass(cls)
     }
