@@ -7,6 +7,8 @@ fraction of the time of a protocol that must handle everything.
 from dataclasses import dataclass
 from typing import TypeAlias
 
+_EVENT = b"\x81\x7e"
+"""How nearly all events begin: a text message in one frame, whose length is in the next two bytes."""
 _MESSAGES = frozenset({0x81, 0x82})
 """First bytes of a text or binary message in one frame."""
 _BEGINS = frozenset({0x01, 0x02})
@@ -41,6 +43,14 @@ class FrameCutter:
 
     def cut(self, data: bytes) -> list[Piece]:
         """The pieces that are complete now."""
+        if (
+            data.startswith(_EVENT)
+            and int.from_bytes(data[2:4], "big") == len(data) - 4 <= self._most_bytes
+            and self._unread is None
+            and not self._is_in_parts
+            and not self._is_lost
+        ):
+            return [data[4:]]  # Nearly always, and the rest of this finds the same.
         if self._is_lost:
             return [ForProtocol(data)]
         if self._unread is not None:
