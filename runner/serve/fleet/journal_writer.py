@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from runner.errors import LeaseLostError, StoreError, StoreRefusedError
 from runner.model.live_call import HeldCall, Lease
 from runner.serve.fleet.call_journal import CallJournal
+from runner.serve.latch import Latch
 from runner.store.journal.piece_spool import PieceSpool
 from runner.store.journal.seal import Seal
 from runner.store.journal.sealed import HeldPiece, SealedEntries
@@ -89,9 +90,11 @@ class JournalWriter:
         self._noted = 0
         self._done = 0
         self._behind_since: float | None = None
-        self._wake = asyncio.Event()
-        self._at_once = asyncio.Event()
-        self._progress = asyncio.Condition()
+        self._due = asyncio.Event()
+        self._soon: asyncio.TimerHandle | None = None
+        """Makes the batch that is being gathered due."""
+        self._written = Latch()
+        """Of the next batch that the store takes."""
         self._order = asyncio.Lock()
         self._wants_lease = False
         self.trouble: str | None = None
@@ -142,27 +145,22 @@ class JournalWriter:
         if not self._dirty:
             if self._behind_since is None:
                 self._behind_since = time.monotonic()
-            self._wake.set()
+            self._soon = asyncio.get_running_loop().call_later(BATCH_S, self._due.set)
         self._dirty[journal] = None
         if at_once:
-            self._at_once.set()
+            self._due.set()
 
     async def written(self) -> None:
         target = self._noted
-        self._at_once.set()
-        self._wake.set()
-        async with self._progress:
-            await self._progress.wait_for(lambda: self._done >= target)
+        self._due.set()
+        while self._done < target:
+            await self._written.wait()
 
     async def run(self) -> None:
         """Write batch after batch, for as long as the process lives."""
         has_failed = False
         while True:
-            await self._wake.wait()
-            # Ten times a second, which a timeout that cancels would make dear.
-            soon = asyncio.get_running_loop().call_later(BATCH_S, self._at_once.set)
-            await self._at_once.wait()
-            soon.cancel()
+            await self._due.wait()
             if await self.flush():
                 has_failed = False
                 continue
@@ -172,17 +170,18 @@ class JournalWriter:
     async def flush(self) -> bool:
         """Write what there is; returns whether the store has taken it."""
         async with self._order:
-            self._wake.clear()
-            self._at_once.clear()
+            self._due.clear()
+            if self._soon is not None:
+                self._soon.cancel()
             upto, gathered_at = self._noted, time.monotonic()
             self._gather()
             if not (await self._send_from_file() and await self._send()):
-                self._wake.set()
+                self._due.set()
                 return False
         self._done = upto
         self._behind_since = None if self._noted == upto else gathered_at
-        async with self._progress:
-            self._progress.notify_all()
+        written, self._written = self._written, Latch()
+        written.set()
         return True
 
     async def close(self) -> None:

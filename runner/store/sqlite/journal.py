@@ -13,25 +13,18 @@ from runner.store.sqlite import fleet, journal_log
 def append(connection: Connection, runner: str, pieces: Sequence[SealedEntries]) -> set[str]:
     """Write these pieces, except for calls of other runners or calls that are over; returns the ids of
     these."""
-    ids = {rows.column_text(piece.call_id) for piece in pieces}
-    ours = connection.execute(
-        "SELECT id FROM live_calls WHERE runner = ? AND id IN (SELECT value FROM json_each(?))",
-        (runner, _json(ids)),
-    )
-    others = ids.difference([row[0] for row in ours])
-    if not others:
-        journal_log.write(connection, pieces)
-        return others
     # A call that the store does not know came while it was away.
     refused = connection.execute(
-        """SELECT value FROM json_each(?)
-        WHERE value IN (SELECT id FROM live_calls) OR value IN (SELECT id FROM calls)""",
-        (_json(others),),
+        """SELECT value FROM json_each(?1) AS written
+        WHERE NOT EXISTS (SELECT 1 FROM live_calls WHERE id = written.value AND runner = ?2) AND (
+            EXISTS (SELECT 1 FROM live_calls WHERE id = written.value)
+            OR EXISTS (SELECT 1 FROM calls WHERE id = written.value))""",
+        (_json(rows.column_text(piece.call_id) for piece in pieces), runner),
     )
     others = {row[0] for row in refused}
-    journal_log.write(
-        connection, [piece for piece in pieces if rows.column_text(piece.call_id) not in others]
-    )
+    if others:
+        pieces = [piece for piece in pieces if rows.column_text(piece.call_id) not in others]
+    journal_log.write(connection, pieces)
     return others
 
 
