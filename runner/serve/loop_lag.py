@@ -15,12 +15,13 @@ async def watch_loop(observe: Callable[[float], None], every_s: float = EVERY_S)
     """Call `observe` for ever with the seconds by which a timer of `every_s` was late."""
     loop = asyncio.get_running_loop()
     failed: asyncio.Future[None] = loop.create_future()
+    timer: asyncio.TimerHandle
 
-    def wait() -> asyncio.TimerHandle:
-        return loop.call_later(every_s, look, loop.time() + every_s)
+    def wait() -> None:
+        nonlocal timer
+        timer = loop.call_later(every_s, look, loop.time() + every_s)
 
     def look(due: float) -> None:
-        nonlocal timer
         lag_s = max(loop.time() - due, 0.0)
         try:
             observe(lag_s)
@@ -29,10 +30,10 @@ async def watch_loop(observe: Callable[[float], None], every_s: float = EVERY_S)
             return
         if lag_s >= STALLED_S:
             log.warning("event loop stalled", extra={"lag_s": round(lag_s, 3)})
-        timer = wait()
+        wait()
 
     # A task that sleeps would take twice as long, twenty times a second in a process that has little to do.
-    timer = wait()
+    wait()
     try:
         await failed
     finally:

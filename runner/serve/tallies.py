@@ -68,7 +68,7 @@ class SizeTally(Collector):
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """The same with what was counted."""
-        bounds = [floatToGoString(bound) for bound in self._bounds]
+        bounds = [floatToGoString(bound) for bound in self._bounds]  # type: ignore[no-untyped-call]
         for family in self.describe():
             for values, counts in self._counts.items():
                 buckets = [*zip(bounds, accumulate(counts), strict=True)]
