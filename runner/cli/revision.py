@@ -27,7 +27,7 @@ class Side:
         problems = (
             replace(
                 problem,
-                place=replace(problem.place, file=self.shown(problem.place.file)),
+                place=problem.place._replace(file=self.shown(problem.place.file)),
                 message=self.shown(problem.message),
             )
             for problem in loaded.problems

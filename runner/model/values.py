@@ -1,8 +1,7 @@
 """Names for the types that are used throughout the program."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Json: TypeAlias = Any
 """A JSON value: None, bool, int, float, str, list or dict of the same."""
@@ -13,8 +12,7 @@ Instant: TypeAlias = float
 """Seconds since the Unix epoch. Durations are seconds too, in names that end in `_s`."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(NamedTuple):
     """A place in a file of the user. Lines and columns count from 1."""
 
     file: str

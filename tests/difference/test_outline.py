@@ -50,7 +50,6 @@ def test_durations_are_written_as_people_write_them(seconds: float, text: str) -
         (Body(kind=BodyKind.JSON, content={"a": compile_template("b")}), {"json": {"a": "b"}}),
         (Body(kind=BodyKind.JSON, is_arguments=True), {"json": "what it carries by default"}),
         (AnyOf((Prefix("+1"),), listed_in="x"), {"matchers": [{"prefix": "+1"}], "listed_in": "x"}),
-        (Place("a.yaml", 1, 1), {"file": "a.yaml", "line": 1, "column": 1}),
         ([frozenset({503, "timeout"}), (1, None)], [[503, "timeout"], [1, None]]),
     ],
 )

@@ -18,6 +18,8 @@ MAX_SURE_HEIGHT = 16
 """A template with correct syntax and no higher than this compiles for certain, so it may be compiled when it
 is first rendered: Python's compiler takes 20 nested blocks and far more of anything else.
 """
+MAX_EXPRESSIONS = 4_000
+"""Of one template: Python's compiler takes some 15 KiB for each."""
 _CODE = "<template>"
 """Jinja's name for the file of the code that it generates."""
 
@@ -34,6 +36,11 @@ class Program:
         self._environment = environment(write)
         self._root: Root | None = None
         self._line_of: Callable[[int], int] | None = None
+        expressions = source.count("{{") + source.count("{%")
+        if expressions > MAX_EXPRESSIONS:
+            raise TemplateError(
+                f"this template has {expressions:,} expressions, at most {MAX_EXPRESSIONS:,} are allowed"
+            )
         try:
             tree = self._environment.parse(source)
             height = check_syntax(tree)

@@ -92,7 +92,7 @@ def _delivery(entry: Node, http: Node, scope: Scope, problems: Problems) -> Http
         problems.error(http.key_place("retries"), "refused-key", message)
     if sign is not None:
         values = {**dict(http.items()), "sign": sign}
-        http = replace(http, value=values, key_places={**http.key_places, "sign": entry.key_place("sign")})
+        http = http._replace(value=values, key_places={**http.key_places, "sign": entry.key_place("sign")})
     binding = build_http(http, replace(scope, args=None, why_no_args=_NO_ARGS), problems)
     if binding is None:
         return None

@@ -1,7 +1,7 @@
 """Reads what runner.yaml shares with every agent: tools, secrets, prices, and the names of models."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from runner.api.realtime.facts import BASE_URL
@@ -68,4 +68,4 @@ def _shared_tool(name: str, node: Node, place: Place, runner: Checked) -> Shared
 
 def _named(name: str, place: Place, tool: Node) -> Node:
     values = {"name": Node(value=name, text=name, place=place), **dict(tool.items())}
-    return replace(tool, value=values, key_places={**tool.key_places, "name": place})
+    return tool._replace(value=values, key_places={**tool.key_places, "name": place})

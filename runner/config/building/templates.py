@@ -64,8 +64,7 @@ def template(
         return None
     if not _has_findings(compiled, node, scope, problems):
         scope.templates.append(PlacedTemplate(template=compiled, node=node, scope=scope))
-    if "{" in source or "$" in source:
-        _warn_of_single_braces(source, node, scope, problems, has_no_braces=has_no_braces)
+    _warn_of_single_braces(source, node, scope, problems, has_no_braces=has_no_braces)
     return compiled
 
 
@@ -98,6 +97,8 @@ def _warn_of_single_braces(
 ) -> None:
     """Text that looks like an expression would be spoken, or sent, as it is."""
     for number, line in enumerate(source.split("\n"), 1):
+        if "{" not in line and "$" not in line:
+            continue
         for match in _ALMOST.finditer(line):
             message = f'"{match.group()}" is text, not an expression; write "{{{{ {match.group(1)} }}}}"'
             problems.warning(node.place_in(number, match.start() + 1), "template-syntax", message)

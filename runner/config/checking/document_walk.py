@@ -1,7 +1,7 @@
 """Walks a document beside its schema: what is wrong, and the same document in the types that it demands."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite
 from operator import is_not
 from typing import Protocol, TypeAlias
@@ -158,7 +158,7 @@ class Walk:
             else:
                 checked[key] = self.value(value, self._resolved(others) if others is not True else {}, key)
         if meants:
-            return replace(node, value=checked, key_places={**node.key_places, **meants})
+            return node._replace(value=checked, key_places={**node.key_places, **meants})
         is_same = len(checked) == len(values) and not any(map(is_not, checked.values(), values.values()))
         return node if is_same else node.holding(checked)
 

@@ -1,6 +1,5 @@
 """Compares a value's type with the schema's, and converts the value to that type."""
 
-from dataclasses import replace
 from typing import Any
 
 from runner.config.node import Node
@@ -50,5 +49,5 @@ def as_wanted(node: Node, schema: JsonObject) -> Node:
     if type_name == "string" and _stands_as_text(node):
         return node.holding(node.text)
     if type_name == "integer" and isinstance(node.value, int | float):
-        return replace(node, value=int(node.value), text=str(int(node.value)))
+        return node._replace(value=int(node.value), text=str(int(node.value)))
     return node

@@ -56,7 +56,7 @@ def check_shared(
     tools = {entry.text for agent in agents for entry in _entries(agent.get("tools"))}
     right = 'is not used by any agent; name it under "tools" of an agent, or leave it out'
     _warn(runner.get("tools"), tools, "tool", right, problems)
-    secrets = secrets_named(_COMMENT.sub("", text) for text in sources.values())
+    secrets = secrets_named(_COMMENT.sub("", text) for text in sources.values() if "secrets" in text)
     right = "is not used in any template; write {{{{ secrets.{} }}}} where it is needed, or leave it out"
     _warn(runner.get("secrets"), secrets, "secret", right, problems)
     rules = [entry for agent in agents for entry in _entries(agent.get("routes"))]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from enum import Enum
 from functools import cache
 
 from runner.call.templates.template import CompiledTemplate
@@ -41,6 +42,8 @@ def check_arguments_used(tool: Tool, parameters: Node, problems: Problems) -> No
 
 def _templates(value: object) -> Iterator[CompiledTemplate]:
     """Every template in a part of a tool, at any depth."""
+    if value is None or isinstance(value, str | float | Enum):
+        return
     if isinstance(value, CompiledTemplate):
         yield value
     elif isinstance(value, Mapping):

@@ -6,7 +6,7 @@ mistakes. Never asks the network.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 import yaml
@@ -168,7 +168,7 @@ class Library:
         if known is not None:
             return known
         # The reference's place is computed only now: it costs a second reading of the document.
-        document = self.open(replace(here, place=reference.place))
+        document = self.open(here._replace(place=reference.place))
         if document is None:
             raise AlreadyNotedError
         return document

@@ -14,7 +14,7 @@ _NOT_ALLOWED = re.compile(
 
 def split_lines(text: str) -> list[str]:
     """The lines of a text as editors count them, without their ends."""
-    return _LINE_BREAK.split(text)
+    return _LINE_BREAK.split(text) if "\r" in text else text.split("\n")
 
 
 def decode(content: bytes) -> str:

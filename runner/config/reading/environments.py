@@ -43,7 +43,7 @@ def in_environment(runner: Node, name: str | None) -> Node:
     overlay = runner.find("environments", name) if name is not None else None
     if overlay is None or not isinstance(overlay.value, Mapping):
         return base
-    return replace(laid_over(base, _overlay(overlay, base), "runner"), place=base.place)
+    return laid_over(base, _overlay(overlay, base), "runner")._replace(place=base.place)
 
 
 def _overlay(environment: Node, base: Node) -> Node:
@@ -53,10 +53,8 @@ def _overlay(environment: Node, base: Node) -> Node:
         declared, changed = base.get(key), values.get(key)
         if changed is not None and isinstance(changed.value, Mapping):
             known = declared.value if declared is not None and isinstance(declared.value, Mapping) else {}
-            values[key] = replace(
-                changed, value={name: part for name, part in changed.items() if name in known}
-            )
-    return replace(environment, value=values)
+            values[key] = changed.holding({name: part for name, part in changed.items() if name in known})
+    return environment.holding(values)
 
 
 def with_variables(agent: Node, runner: Node | None, environment: str | None) -> Node:
@@ -70,11 +68,11 @@ def with_variables(agent: Node, runner: Node | None, environment: str | None) ->
     above = Node(value={"vars": variables}, place=agent.place, key_places={"vars": overlay.key_place("vars")})
     merged = laid_over(agent, above, "agent")
     # Where the agent has variables of its own, the key stands for them.
-    return replace(merged, key_places={**merged.key_places, **agent.key_places})
+    return merged._replace(key_places={**merged.key_places, **agent.key_places})
 
 
 def _without(node: Node, key: str) -> Node:
-    return replace(node, value={name: value for name, value in node.items() if name != key})
+    return node.holding({name: value for name, value in node.items() if name != key})
 
 
 def only_in_environments(

@@ -215,6 +215,7 @@ def test_loops_over_the_models_data_are_bounded_in_time() -> None:
         ("a {{{ vars.a }}}", (1, 3), 'an expression stands in two braces, "{{ … }}", not in three'),
         ("{% foo %}", (1, 4), '"foo" is not supported in templates; use "if", "for", "set" or "raw"'),
         ("{{" + "(" * 900 + "1" + ")" * 900 + "}}", (1, 1), "this template is nested too deeply"),
+        ("{{ a }}{% x %}" * 2_001, (1, 1), "this template has 4,002 expressions, at most 4,000 are allowed"),
         (
             "x\n  {{ args.items() }}",
             (2, 16),

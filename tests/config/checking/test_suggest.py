@@ -25,6 +25,15 @@ def test_the_nearest_name_is_found_whatever_case_and_separators(word: str, meant
     assert nearest(word, KEYS) == meant
 
 
+def test_of_hundreds_of_like_names_the_nearest_is_found() -> None:
+    known = [f"tool_{n}" for n in range(500)]
+    assert [nearest(f"tool_{n}", known) for n in (1_000, 4_321, 77_777)] == [
+        "tool_100",
+        "tool_432",
+        "tool_77",
+    ]
+
+
 def test_nothing_is_suggested_when_nothing_is_near_or_it_is_the_same() -> None:
     assert did_you_mean("nonsense", KEYS) == ""
     assert did_you_mean("env", KEYS) == ""

@@ -3,6 +3,7 @@
 import signal
 from typing import Any
 
+from runner.call.templates.program import MAX_EXPRESSIONS
 from runner.config.openapi import schema
 from runner.config.openapi import text as openapi_text
 from runner.config.reading.files import MOST_BYTES
@@ -71,6 +72,13 @@ async def a_file_whose_aliases_stand_for_billions(service: Service) -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
     reasons = await refused(service, "\n".join(lines))
     assert f"the aliases of this file stand for more than {MAX_ALIASED} values" in reasons
+
+
+@beyond("call.templates.program.MAX_EXPRESSIONS")
+async def a_template_of_very_many_expressions(service: Service) -> None:
+    instructions = "{{ now }} " * (MAX_EXPRESSIONS + 1)
+    reasons = await refused(service, f"agent: reloaded\ninstructions: '{instructions}'\n")
+    assert "this template has 4,001 expressions, at most 4,000 are allowed" in reasons
 
 
 @beyond("config.reading.files.MOST_BYTES")
