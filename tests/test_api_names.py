@@ -53,11 +53,38 @@ NAMES_OF_THE_PORT = {
     for text in texts(path.read_text("utf-8"))
     if NAME_OR_PATH.fullmatch(text)
 } | (set(ERROR_KINDS) - OURS_TOO)
+PIECES = {
+    piece
+    for name in NAMES_OF_THE_PORT
+    if not name.startswith("/")
+    for left, dot, right in (name.partition("."), name.rpartition("."))
+    for piece in (left + dot, dot + right)
+    if dot
+}
+"""The beginnings and ends of names, from which a name can be put together."""
+OPEN_MODULES = {"account", "api", "facts", "models", "prices", "shutdowns", "text_model"}
+"""The port itself, and what doctor and configuration must know of the API before there is a call."""
 
 
 def found(source: str) -> list[str]:
     lines = [line.strip() for line in source.splitlines() if NAMES.search(line)]
-    return lines or sorted(words(source) & NAMES_OF_THE_PORT)
+    return (
+        lines or sorted(words(source) & NAMES_OF_THE_PORT) or sorted(texts(source) & PIECES) or closed(source)
+    )
+
+
+def closed(source: str) -> list[str]:
+    """The modules behind the port that a module imports."""
+    imports = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
+    modules = [f"{node.module}.{alias.name}" for node in imports for alias in node.names]
+    modules += [
+        alias.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    ]
+    behind = [module.split(".") for module in modules if module.startswith("runner.api.realtime.")]
+    return [".".join(steps[:4]) for steps in behind if steps[3] not in OPEN_MODULES]
 
 
 def test_nothing_else_knows_a_name_of_the_api() -> None:
@@ -85,3 +112,17 @@ def test_a_line_that_speaks_of_the_api_is_found(line: str) -> None:
 @pytest.mark.parametrize("constant", ['"{}"', 'b"{}"', 'f"{{base}}{} {{x}}"', '"no {} came"'])
 def test_a_name_of_the_api_is_found(name: str, constant: str) -> None:
     assert name in found(f"name = {constant.format(name)}")
+
+
+@pytest.mark.parametrize(
+    ("source", "piece"),
+    [
+        ('kind = f"response.{step}"', "response."),
+        ('kind = "session" + ".updated"', ".updated"),
+        ("from runner.api.realtime.session import session_body", "runner.api.realtime.session"),
+        ("from runner.api.realtime import reading", "runner.api.realtime.reading"),
+        ("import runner.api.realtime.orders", "runner.api.realtime.orders"),
+    ],
+)
+def test_a_name_in_pieces_and_a_module_behind_the_port_are_found(source: str, piece: str) -> None:
+    assert piece in found(source)

@@ -76,7 +76,7 @@ def test_an_import_against_the_direction_is_refused(folder: str, line: str) -> N
         ("call", "from datetime import time"),
         ("config", "from runner.call.templates.template import compile_template"),
         ("config", "from pathlib import Path"),
-        ("difference", "from runner.api.realtime.session import session_body"),
+        ("difference", "from runner.api.port import VoiceApi"),
         ("scenario", "from runner.call.machine.session import Session"),
         ("scenario", "from runner.config.load import load"),
         ("scenario", "from runner.standin.conversation import Conversation"),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from runner.api.realtime import api as realtime
 from runner.cli.call_options import add_time, call_time, time_words
 from runner.cli.difference_markdown import markdown
 from runner.cli.difference_text import show_difference
@@ -48,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         new=new,
         old_configuration=before,
         new_configuration=after,
-        difference=difference(before, after, instant.timestamp()),
+        difference=difference(before, after, instant.timestamp(), realtime),
     )
     if options.format == "json":
         print_document(_document(compared, instant))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from runner.api.realtime.session import session_body
+from runner.api.realtime import api as realtime
 from runner.call.examples.call_for_agent import CallFinder, FixedParts, handoffs_to
 from runner.call.examples.example_call import ExampleCall
 from runner.call.machine.machine import CallMachine
@@ -101,7 +101,7 @@ def _explained(
     call = example.incoming(configuration.settings.routing)
     answer = _answer(agent, configuration, call)
     accept = (
-        _masked(session_body(answer.agent, answer.instructions, answer.servers))
+        _masked(realtime.session_body(answer.agent, answer.instructions, answer.servers))
         if isinstance(answer, AnswerCall)
         else None
     )

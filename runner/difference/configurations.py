@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runner.api.realtime.session import session_body
+from runner.api.port import VoiceApi
 from runner.difference.call_changes import CallChanges, call_changes
 from runner.difference.outline import fields_of, outline
 from runner.difference.tree import Change, changes
@@ -37,14 +37,16 @@ class Difference:
         return not (calls or self.added or self.removed or self.agents or self.settings)
 
 
-def difference(old: Configuration, new: Configuration, now: Instant) -> Difference:
+def difference(old: Configuration, new: Configuration, now: Instant, api: VoiceApi) -> Difference:
     """Compare two configurations as callers meet them.
 
     Comments, the order and names of files and different spellings of the same value make no difference. `now`
-    is where the search for an instant begins when the time of a call matters.
+    is where the search for an instant begins when the time of a call matters. `api` is the one that answers.
     """
     both = [name for name in new.agents if name in old.agents]
-    differing = {name: tuple(changes(_agent(old.agents[name]), _agent(new.agents[name]))) for name in both}
+    differing = {
+        name: tuple(changes(_agent(old.agents[name], api), _agent(new.agents[name], api))) for name in both
+    }
     return Difference(
         calls=call_changes(old, new, now),
         added=tuple(name for name in new.agents if name not in old.agents),
@@ -54,8 +56,8 @@ def difference(old: Configuration, new: Configuration, now: Instant) -> Differen
     )
 
 
-def _agent(agent: Agent) -> Json:
-    body = session_body(agent, "")
+def _agent(agent: Agent, api: VoiceApi) -> Json:
+    body = api.session_body(agent, "")
     accept = {key: value for key, value in body.items() if key not in ("type", "instructions", "tools")}
     return {
         "accept": accept,

@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
+from runner.api.realtime import api as realtime
 from runner.cli.difference_words import verdict_words
 from runner.config.load import load
 from runner.difference.call_changes import MovedCalls
@@ -33,7 +34,7 @@ def loaded(folder: Path, files: Files) -> Configuration:
 
 def compared(folder: Path, old: Files, new: Files) -> Difference:
     """What differs between two directories of these files."""
-    return difference(loaded(folder / "old", old), loaded(folder / "new", new), NOW)
+    return difference(loaded(folder / "old", old), loaded(folder / "new", new), NOW, realtime)
 
 
 def calls(found: Difference) -> list[str]:
