@@ -34,7 +34,7 @@ from runner.cli.terminal import Style, stderr, stdout
 from runner.config.checking.suggest import did_you_mean, or_there_is
 from runner.config.load import load
 from runner.demo.default_script import RequestedTool, default_script, parse_requested
-from runner.demo.demo_call import Plan, placeholders, play_call
+from runner.demo.demo_call import DemoCall, Plan, placeholders
 from runner.demo.demo_result import DemoResult, problems_of
 from runner.demo.timeline import TimelineEntry
 from runner.errors import CannotRunError, UsageError
@@ -111,7 +111,7 @@ def _print_text(prepared: "_Prepared") -> int:
         view.show(entry)
         sys.stdout.flush()
 
-    result = asyncio.run(play_call(plan, show))
+    result = asyncio.run(DemoCall(plan, show).play())
     view.conclude(result.record, result.entries[-1].at_s)
     faults = result.record.faults if result.record is not None else ()
     # A transfer that is played as not completed is a note.
@@ -123,7 +123,7 @@ def _print_text(prepared: "_Prepared") -> int:
 
 
 def _print_json(prepared: "_Prepared") -> int:
-    result = asyncio.run(play_call(prepared.plan, lambda _: None))
+    result = asyncio.run(DemoCall(prepared.plan, lambda _: None).play())
     problems = problems_of(prepared.plan.play, result)
     print_document(_document(prepared, result, problems))
     return PROBLEMS if problems else OK

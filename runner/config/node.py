@@ -68,6 +68,20 @@ class Node(NamedTuple):
         """The entries of a sequence; none for anything else."""
         return self.value if isinstance(self.value, tuple) else ()
 
+    def values(self) -> Iterator["Node"]:
+        """The values of a mapping; none for anything else."""
+        return (value for _, value in self.items())
+
+    def entries_at(self, *path: str | int) -> "tuple[Node, ...]":
+        """The entries of the sequence below by keys and indexes; none for anything else."""
+        node = self.find(*path)
+        return node.entries() if node is not None else ()
+
+    def items_at(self, *path: str | int) -> Iterator[tuple[str, "Node"]]:
+        """The entries of the mapping below by keys and indexes; none for anything else."""
+        node = self.find(*path)
+        return node.items() if node is not None else iter(())
+
     def holding(self, value: "Scalar | tuple[Node, ...] | dict[str, Node]") -> "Node":
         """The same node with another value."""
         return self._replace(value=value)

@@ -150,7 +150,7 @@ def _places(node: Node | None) -> frozenset[Place]:
 
 def _all_places(node: Node) -> Iterator[Place]:
     yield node.place
-    for part in (*node.entries(), *(value for _, value in node.items())):
+    for part in (*node.entries(), *node.values()):
         yield from _all_places(part)
 
 

@@ -55,12 +55,9 @@ class Plan:
     pace: float = 0.0
 
 
-async def play_call(plan: Plan, show: Callable[[TimelineEntry], None]) -> DemoResult:
-    """Play the call to its end; `show` is called with each entry as it happens."""
-    return await _DemoCall(plan, show).run()
+class DemoCall:
+    """One call; `show` is called with each entry as it happens."""
 
-
-class _DemoCall:
     def __init__(self, plan: Plan, show: Callable[[TimelineEntry], None]) -> None:
         self._plan = plan
         self._show = show
@@ -80,7 +77,8 @@ class _DemoCall:
         self._show_error: Exception | None = None
         """Why nobody watches any more, e.g. a closed pipe."""
 
-    async def run(self) -> DemoResult:
+    async def play(self) -> DemoResult:
+        """Play it to its end."""
         with TemporaryDirectory() as temporary:
             directory = Path(temporary)
             async with (
@@ -127,7 +125,7 @@ class _DemoCall:
             clock=self._clock,
             is_dev=self._is_from_browser,
             new_connector=lambda: (
-                WatchedConnector(settings.egress, self._request)
+                WatchedConnector(self._request, settings.egress)
                 if self._plan.live_tools
                 else endpoints.connector(self._request)
             ),
@@ -255,12 +253,9 @@ class _DemoCall:
 def placeholders(configuration: Configuration) -> dict[str, str]:
     """A substitute for each secret of the tools. It can sign, too, since it is base64 without padding."""
     made = {name: f"placeholder-{name}" for name in configuration.settings.secrets}
-    return {name: text + "x" * (_letters(text) % 4 == 1) for name, text in made.items()}
-
-
-def _letters(text: str) -> int:
-    """How many characters a lenient reader of base64 does not skip."""
-    return sum(character.isalnum() for character in text)
+    # A lenient reader of base64 skips what is neither letter nor digit.
+    letters = {name: sum(map(str.isalnum, text)) for name, text in made.items()}
+    return {name: text + "x" * (letters[name] % 4 == 1) for name, text in made.items()}
 
 
 async def _read_store(url: str, call_id: str, result: DemoResult) -> None:

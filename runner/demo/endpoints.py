@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 from aiohttp import web
@@ -13,7 +13,6 @@ from aiohttp.client import ClientTimeout
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-from runner.model.settings import Egress
 from runner.model.values import Json
 from runner.serve.egress import GuardedConnector
 
@@ -46,32 +45,32 @@ class Endpoints:
         return self
 
     async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
 
     def connector(self, watch: Watch) -> aiohttp.BaseConnector:
         """A connector for the tool client, for which every host is this one. Needs a running event loop."""
-        return _WatchedUnixConnector(str(self._socket), watch)
+        return _WatchedUnixConnector(watch, str(self._socket))
 
     async def _answer(self, request: web.Request) -> web.Response:
         await request.read()
-        if IDEMPOTENCY_KEY not in request.headers:
+        call_id = request.headers.get(IDEMPOTENCY_KEY)
+        if call_id is None:
             return web.json_response(_TOKEN)
-        example = self._example_of(request.headers.get(IDEMPOTENCY_KEY, ""))
+        example = self._example_of(call_id)
         if isinstance(example, str):
             return web.Response(text=example)
         return web.Response(text=json.dumps(example), content_type="application/json")
 
 
 class _Watched(aiohttp.BaseConnector):
-    """Reports each request, then connects as the class behind it does."""
+    """Reports each request, then connects as the class behind it does. Needs a running event loop."""
 
-    _watch: Watch
+    def __init__(self, watch: Watch, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._watch = watch
 
     async def connect(
         self,
@@ -79,26 +78,15 @@ class _Watched(aiohttp.BaseConnector):
         traces: list[Trace],
         timeout: ClientTimeout,  # noqa: ASYNC109 - the name is aiohttp's
     ) -> Connection:
-        _tell(self._watch, req)
+        # Without the header it is for a token, which is not the tool's own request.
+        if (call_id := req.headers.get(IDEMPOTENCY_KEY)) is not None:
+            self._watch(call_id, req.method, str(req.url))
         return await super().connect(req, traces, timeout)
 
 
 class WatchedConnector(_Watched, GuardedConnector):
     """Connects to the real endpoints, and reports each request."""
 
-    def __init__(self, egress: Egress, watch: Watch) -> None:
-        """Needs a running event loop."""
-        super().__init__(egress)
-        self._watch = watch
-
 
 class _WatchedUnixConnector(_Watched, aiohttp.UnixConnector):
-    def __init__(self, path: str, watch: Watch) -> None:
-        super().__init__(path)
-        self._watch = watch
-
-
-def _tell(watch: Watch, request: aiohttp.ClientRequest) -> None:
-    if IDEMPOTENCY_KEY not in request.headers:
-        return  # for a token, which is not the tool's own request
-    watch(request.headers.get(IDEMPOTENCY_KEY, ""), request.method, str(request.url))
+    pass

@@ -91,15 +91,13 @@ class _Side:
         self._lists = lists
         self._compiled: dict[int, CompiledConditions] = {}
 
-    def match(self, call: IncomingCall, now: Instant) -> Match:
-        return self.table.match(call, now)
-
     def matches(self, rule: Rule, call: IncomingCall, now: Instant) -> bool:
         """Whether the rule's own conditions hold, whoever wins."""
         compiled = self._compiled.get(id(rule))
         if compiled is None:
+            agent = rule.agent if isinstance(rule, Route) else None
             compiled = self._compiled[id(rule)] = CompiledConditions(
-                rule.conditions, priority=0, agent=_agent_of(rule), lists=self._lists
+                rule.conditions, priority=0, agent=agent, lists=self._lists
             )
         facts = Facts(call, now, schedules=self.schedules, default_country=self.routing.default_country)
         return not isinstance(compiled.ask(facts), str)
@@ -195,7 +193,7 @@ class _Search:
         it."""
         before = call.incoming(self._old.routing)
         after = before if not self._is_read_otherwise else call.incoming(self._new.routing)
-        old, new = self._old.match(before, call.at), self._new.match(after, call.at)
+        old, new = self._old.table.match(before, call.at), self._new.table.match(after, call.at)
         if verdict(old) != verdict(new):
             key = (verdict(old), verdict(new), self._lane(old, before), self._lane(new, after))
             self._found.setdefault(key, Example(call=call, old=old, new=new))
@@ -240,10 +238,6 @@ def _without_code(number: str, end: int) -> str:
 def owner_of(rule: Rule) -> str:
     """The owner of a rule's `share`."""
     return rule.agent if isinstance(rule, Route) else "reject"
-
-
-def _agent_of(rule: Rule) -> str | None:
-    return rule.agent if isinstance(rule, Route) else None
 
 
 def _changed_schedules(old: Mapping[str, Schedule], new: Mapping[str, Schedule]) -> frozenset[str]:

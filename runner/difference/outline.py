@@ -43,12 +43,7 @@ NOT_FOR_CALLERS: Mapping[type, frozenset[str]] = {
 }
 """Fields that no caller can notice. Every other field is compared."""
 
-NAMES = {
-    "max_cost_usd": "max_cost",
-    "max_keys": "max",
-    "pattern": "matches",
-    "sets": "set",
-}
+NAMES = {"max_cost_usd": "max_cost", "max_keys": "max", "pattern": "matches", "sets": "set"}
 """Fields with another name in the language. An ending `_s` is dropped, and the value written as a
 duration."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeAlias
 
 from runner.api.port import SidebandAction
@@ -9,17 +10,23 @@ from runner.model.action import AddItem, SendOutput, Speak, SwitchAgent
 from runner.model.http import HttpRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class LogKind(Enum):
+    """What an entry is about. The value is its name in `order`."""
+
+    SENTENCE = "says"
     """The agent says a sentence declared by the user."""
-
-    text: str
+    INSTRUCTION = "tells"
+    """The model is given an instruction."""
+    HANDOFF = "handoff"
+    TRANSFER = "transfer"
+    END = "ended"
 
 
 @dataclass(frozen=True, slots=True)
-class Instruction:
-    """The model is given an instruction."""
+class Noted:
+    """An entry of one text: words, an agent, an address, the reason of an end."""
 
+    kind: LogKind
     text: str
 
 
@@ -41,28 +48,7 @@ class Output:
     call: int
 
 
-@dataclass(frozen=True, slots=True)
-class Handoff:
-    """The call is handed off to another agent."""
-
-    agent: str
-
-
-@dataclass(frozen=True, slots=True)
-class Referral:
-    """A transfer is requested."""
-
-    target: str
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The call ends."""
-
-    reason: str
-
-
-LogEntry: TypeAlias = Sentence | Instruction | Attempt | Output | Handoff | Referral | End
+LogEntry: TypeAlias = Noted | Attempt | Output
 
 
 def entry_of(action: SidebandAction, tools: Mapping[str, str], instructions: str) -> LogEntry | None:
@@ -73,14 +59,14 @@ def entry_of(action: SidebandAction, tools: Mapping[str, str], instructions: str
     """
     match action:
         case Speak(say=str() as sentence):
-            return Sentence(sentence)
+            return Noted(LogKind.SENTENCE, sentence)
         case Speak(tell=str() as instruction):
-            return Instruction(instruction.replace(f"{instructions}\n\n", ""))
+            return Noted(LogKind.INSTRUCTION, instruction.replace(f"{instructions}\n\n", ""))
         case AddItem(text=text, as_caller=False):
-            return Instruction(text)
+            return Noted(LogKind.INSTRUCTION, text)
         case SendOutput(call_id=call_id, output=output):
             return Output(tools[call_id], output, list(tools).index(call_id))
         case SwitchAgent(before=before, agent=agent) if agent is not before:
-            return Handoff(agent.id)
+            return Noted(LogKind.HANDOFF, agent.id)
         case _:
             return None

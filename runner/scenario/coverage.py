@@ -30,11 +30,8 @@ LIMITS_BY_TIMER: Mapping[TimerKind, str] = {
 }
 """The limits that are used when their timer fires."""
 
-LIMITS_BY_END: Mapping[str, str] = {
-    "max_cost": "max_cost",
-    "max_tool_calls": "max_tool_calls",
-}
-"""The limits that are used when the call ends for this reason."""
+LIMITS_AS_ENDS = frozenset({"max_cost", "max_tool_calls"})
+"""The limits that are used when the call ends for the reason of that name."""
 
 
 class UseRecorder:
@@ -58,7 +55,10 @@ class UseRecorder:
         """The machine has handled this event with these actions, while `agent` served the call."""
         match event:
             case ToolCalled(name=name):
-                self._tool_called(agent, name)
+                tool = agent.tool(name)
+                # A tool that transfers is used when the transfer is requested.
+                if tool is not None and not tool.binding.choices:
+                    self.uses.add(Use(tool.binding.declares, agent.id, name))
             case Transcribed(role=role, text=text):
                 for guardrail in agent.guardrails:
                     if guardrail.on is role and compile_regex(guardrail.pattern).search(text):
@@ -76,14 +76,8 @@ class UseRecorder:
 
     def ended(self, agent: Agent, reason: str) -> None:
         """The call has ended."""
-        if reason in LIMITS_BY_END:
-            self.uses.add(Use(DeclarationKind.LIMIT, agent.id, LIMITS_BY_END[reason]))
-
-    def _tool_called(self, agent: Agent, name: str) -> None:
-        """A tool that transfers is used when the transfer is requested."""
-        tool = agent.tool(name)
-        if tool is not None and not tool.binding.choices:
-            self.uses.add(Use(tool.binding.declares, agent.id, name))
+        if reason in LIMITS_AS_ENDS:
+            self.uses.add(Use(DeclarationKind.LIMIT, agent.id, reason))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

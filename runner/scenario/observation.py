@@ -9,7 +9,7 @@ from runner.call.machine.session import Session
 from runner.call.records.record_json import encode
 from runner.model.http import HttpRequest
 from runner.model.values import Json, JsonObject
-from runner.scenario.call_log import Attempt, End, Handoff, Instruction, LogEntry, Output, Referral, Sentence
+from runner.scenario.call_log import Attempt, LogEntry, LogKind, Noted, Output
 
 
 def answered_call(session: Session, accept: JsonObject, *, is_over: bool) -> dict[str, Json]:
@@ -39,13 +39,17 @@ def rejected_call(status: int, why: str) -> dict[str, Json]:
 
 def logged(entries: Sequence[LogEntry]) -> dict[str, Json]:
     """The log of a call, or a part of it."""
+    texts = {
+        kind: [each.text for each in entries if isinstance(each, Noted) and each.kind is kind]
+        for kind in LogKind
+    }
     return {
-        "says": [entry.text for entry in entries if isinstance(entry, Sentence)],
-        "tells": [entry.text for entry in entries if isinstance(entry, Instruction)],
+        "says": texts[LogKind.SENTENCE],
+        "tells": texts[LogKind.INSTRUCTION],
         "requests": _requests(entry for entry in entries if isinstance(entry, Attempt)),
         "output": _outputs(entry for entry in entries if isinstance(entry, Output)),
-        "handoffs": [entry.agent for entry in entries if isinstance(entry, Handoff)],
-        "transfers": [entry.target for entry in entries if isinstance(entry, Referral)],
+        "handoffs": texts[LogKind.HANDOFF],
+        "transfers": texts[LogKind.TRANSFER],
         "order": [_named(entry) for entry in entries],
     }
 
@@ -59,20 +63,12 @@ def _outputs(outputs: Iterable[Output]) -> dict[str, Json]:
 def _named(entry: LogEntry) -> dict[str, str]:
     """An entry as `order` names it."""
     match entry:
-        case Sentence(text=text):
-            return {"says": text}
-        case Instruction(text=text):
-            return {"tells": text}
+        case Noted(kind=kind, text=text):
+            return {kind.value: text}
         case Attempt(tool=tool):
             return {"request": tool}
         case Output(tool=tool):
             return {"output": tool}
-        case Handoff(agent=agent):
-            return {"handoff": agent}
-        case Referral(target=target):
-            return {"transfer": target}
-        case End(reason=reason):
-            return {"ended": reason}
         case _:
             assert_never(entry)
 

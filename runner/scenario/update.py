@@ -39,7 +39,8 @@ def updated(text: str, changes: Iterable[Change]) -> str:
             rows = "".join(
                 f"\n{indent}{key}: {flow(value)}" for key, value in worth_expecting(change.observed).items()
             )
-            lines[index] = before.rstrip() + after.rstrip("\r\n").rstrip() + rows + _ending(line)
+            ending = line[len(line.rstrip("\r\n")) :]
+            lines[index] = before.rstrip() + after.removesuffix(ending).rstrip() + rows + ending
         else:
             lines[index] = before + flow(worth_expecting(change.observed)) + after
     return "".join(lines)
@@ -72,7 +73,3 @@ def flow(value: Json) -> str:
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
     return json.dumps(value, ensure_ascii=False)
-
-
-def _ending(line: str) -> str:
-    return line[len(line.rstrip("\r\n")) :]

@@ -44,7 +44,7 @@ from runner.model.scenario import Replies, Scenario, TransferEnd
 from runner.model.steering import SteeringAct
 from runner.model.tool import Tool, TransferBinding
 from runner.model.values import Instant, Json
-from runner.scenario.call_log import Attempt, End, LogEntry, Referral, entry_of
+from runner.scenario.call_log import Attempt, LogEntry, LogKind, Noted, entry_of
 from runner.scenario.coverage import UseRecorder
 from runner.scenario.observation import answered_call, rejected_call
 from runner.scenario.replies import Example, McpReply, mcp_reply, reply_to
@@ -261,7 +261,7 @@ class VirtualCall:
         self._answers.append(self.api.carry_out(order, self.now))
 
     def _refer(self, refer: Refer) -> None:
-        self.log.append(Referral(refer.target))
+        self.log.append(Noted(LogKind.TRANSFER, refer.target))
         self.api.end_transfer(self._transfers.next_end(self._replies))
         if self._transfers.current is not None and self.machine.agent is not None:
             self.uses.referred(self.machine.agent, *self._transfers.current)
@@ -277,7 +277,7 @@ class VirtualCall:
         session = self.machine.session
         if session is not None:
             reason = session.builder.ended
-            self.log.append(End(reason))
+            self.log.append(Noted(LogKind.END, reason))
             self.uses.ended(session.agent, reason)
 
 

@@ -117,7 +117,7 @@ class Caller:
         )
         yield from self._commit(item_id)
         conversation.caller_speaks = False
-        if self._transcribes():
+        if self._audio_input().get("transcription"):
             conversation.flows.start(self._transcript(step, item_id))
         yield from self._answered(detection)
 
@@ -131,10 +131,9 @@ class Caller:
             "role": "user",
             "content": [{"type": "input_audio", "transcript": None}],
         }
-        before = conversation.items.add(item)
+        before = conversation.items.last_id
         yield conversation.event("input_audio_buffer.committed", previous_item_id=before, item_id=item_id)
-        yield conversation.event("conversation.item.added", previous_item_id=before, item=dict(item))
-        yield conversation.event("conversation.item.done", previous_item_id=before, item=dict(item))
+        yield from conversation.add_item(item)
 
     def _answered(self, detection: JsonObject) -> Flow[Outgoing]:
         """With turn detection the API makes the response by itself."""
@@ -202,9 +201,7 @@ class Caller:
             "role": "system",
             "content": [{"type": "input_text", "text": NUDGE}],
         }
-        before = conversation.items.add(nudge)
-        yield conversation.event("conversation.item.added", previous_item_id=before, item=dict(nudge))
-        yield conversation.event("conversation.item.done", previous_item_id=before, item=dict(nudge))
+        yield from conversation.add_item(nudge)
         yield from self._commit(item_id)
         yield from self._answered({})
 
@@ -213,9 +210,6 @@ class Caller:
         off."""
         detection = self._audio_input().get("turn_detection", {})
         return detection if isinstance(detection, dict) else None
-
-    def _transcribes(self) -> bool:
-        return bool(self._audio_input().get("transcription"))
 
     def _audio_input(self) -> JsonObject:
         audio_input: JsonObject = self._conversation.session.get("audio", {}).get("input", {})

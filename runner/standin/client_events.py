@@ -13,7 +13,7 @@ MAX_ID_CHARACTERS = 32
 """The API refuses longer item ids of a client."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class EventError:
     """Why the API refuses an event, in the fields of its `error` event."""
 
@@ -25,40 +25,20 @@ class EventError:
 Check = Callable[[Json], bool]
 
 
-def _text(value: Json) -> bool:
-    return isinstance(value, str)
+def _is(*kinds: type) -> Check:
+    return lambda value: isinstance(value, kinds)
 
 
-def _text_or_null(value: Json) -> bool:
-    return value is None or isinstance(value, str)
+_text, _text_or_null = _is(str), _is(str, type(None))
+_flag, _object, _list = _is(bool), _is(Mapping), _is(list)
 
 
 def _count(value: Json) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _flag(value: Json) -> bool:
-    return isinstance(value, bool)
-
-
-def _object(value: Json) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _list(value: Json) -> bool:
-    return isinstance(value, list)
-
-
 def _one_of(*allowed: str) -> Check:
     return lambda value: value in allowed
-
-
-def _tool_choice(value: Json) -> bool:
-    return value in ("none", "auto", "required") or isinstance(value, Mapping)
-
-
-def _max_tokens(value: Json) -> bool:
-    return value == "inf" or (_count(value) and 1 <= value <= 4096)
 
 
 def _metadata(value: Json) -> bool:
@@ -97,13 +77,13 @@ RESPONSE = _Shape(
         "conversation": _one_of("auto", "none"),
         "input": _list,
         "instructions": _text,
-        "max_output_tokens": _max_tokens,
+        "max_output_tokens": lambda value: value == "inf" or (_count(value) and 1 <= value <= 4096),
         "metadata": _metadata,
         "output_modalities": lambda value: value in (["audio"], ["text"]),
         "parallel_tool_calls": _flag,
         "prompt": _object,
         "reasoning": _object,
-        "tool_choice": _tool_choice,
+        "tool_choice": lambda value: value in ("none", "auto", "required") or isinstance(value, Mapping),
         "tools": _list,
     },
 )
@@ -133,19 +113,13 @@ CONTENT_OF: Mapping[str, tuple[str, ...]] = {
 def check(event: Any) -> EventError | None:
     """Why the API would refuse this event for its shape alone, or None."""
     if not isinstance(event, Mapping):
-        return EventError(code="invalid_type", message="Invalid event: expected an object.")
+        return EventError("invalid_type", "Invalid event: expected an object.")
     kind = event.get("type")
     if not isinstance(kind, str):
-        return EventError(
-            code="missing_required_parameter", message="Missing required parameter: 'type'.", param="type"
-        )
+        return EventError("missing_required_parameter", "Missing required parameter: 'type'.", "type")
     shape = EVENTS.get(kind)
     if shape is None:
-        return EventError(
-            code="invalid_value",
-            message=f"Invalid value: '{kind}'. Supported values are: {_listed(EVENTS)}.",
-            param="type",
-        )
+        return EventError("invalid_value", _not_one_of(kind, EVENTS), "type")
     with_id = _Shape(shape.required, {**shape.optional, "type": _text, "event_id": _text})
     return _check_shape(event, with_id, "") or _check_inside(event)
 
@@ -164,22 +138,17 @@ def _check_item(item: JsonObject) -> EventError | None:
     kind = item.get("type")
     shape = ITEMS.get(kind) if isinstance(kind, str) else None
     if shape is None:
-        return EventError(
-            code="invalid_value",
-            message=f"Invalid value: '{kind}'. Supported values are: {_listed(ITEMS)}.",
-            param="item.type",
-        )
+        return EventError("invalid_value", _not_one_of(kind, ITEMS), "item.type")
     error = _check_shape(item, shape, "item.")
     if error is not None:
         return error
     item_id = item.get("id", "")
     if len(item_id) > MAX_ID_CHARACTERS:
-        return EventError(
-            code="string_above_max_length",
-            message=f"Invalid 'item.id': string too long. Expected a string with maximum length "
-            f"{MAX_ID_CHARACTERS}, but got a string with length {len(item_id)} instead.",
-            param="item.id",
+        message = (
+            f"Invalid 'item.id': string too long. Expected a string with maximum length "
+            f"{MAX_ID_CHARACTERS}, but got a string with length {len(item_id)} instead."
         )
+        return EventError("string_above_max_length", message, "item.id")
     return _check_content(item) if kind == "message" else None
 
 
@@ -190,7 +159,7 @@ def _check_content(item: JsonObject) -> EventError | None:
         error = (
             _check_shape(part, _Shape({"type": _one_of(*allowed), "text": _text}, {}), path)
             if isinstance(part, Mapping)
-            else EventError(code="invalid_type", message=f"Invalid type for '{path[:-1]}'.", param=path[:-1])
+            else EventError("invalid_type", f"Invalid type for '{path[:-1]}'.", path[:-1])
         )
         if error is not None:
             return error
@@ -200,24 +169,18 @@ def _check_content(item: JsonObject) -> EventError | None:
 def _check_shape(value: JsonObject, shape: _Shape, path: str) -> EventError | None:
     for key in shape.required:
         if key not in value:
-            return EventError(
-                code="missing_required_parameter",
-                message=f"Missing required parameter: '{path}{key}'.",
-                param=f"{path}{key}",
-            )
+            message = f"Missing required parameter: '{path}{key}'."
+            return EventError("missing_required_parameter", message, f"{path}{key}")
     known = {**shape.optional, **shape.required}
     for key, field in value.items():
         check_field = known.get(key)
         if check_field is None:
-            return EventError(
-                code="unknown_parameter", message=f"Unknown parameter: '{path}{key}'.", param=f"{path}{key}"
-            )
+            return EventError("unknown_parameter", f"Unknown parameter: '{path}{key}'.", f"{path}{key}")
         if not check_field(field):
-            return EventError(
-                code="invalid_value", message=f"Invalid value for '{path}{key}'.", param=f"{path}{key}"
-            )
+            return EventError("invalid_value", f"Invalid value for '{path}{key}'.", f"{path}{key}")
     return None
 
 
-def _listed(names: Mapping[str, Any]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
+def _not_one_of(value: Json, names: Mapping[str, Any]) -> str:
+    supported = ", ".join(f"'{name}'" for name in names)
+    return f"Invalid value: '{value}'. Supported values are: {supported}."

@@ -45,12 +45,12 @@ class _Requests:
     def _update_session(self, event: JsonObject) -> list[Event]:
         if self._of.refused_updates:
             self._of.refused_updates -= 1
-            error = EventError(code="invalid_value", message="The session could not be updated.")
+            error = EventError("invalid_value", "The session could not be updated.")
             return [self._of.refuse(error, event, violation=False)]
         updated = _merged(self._of.session, event["session"])
         if self._of.has_spoken and _voice(updated) != _voice(self._of.session):
             message = "Cannot update a conversation's voice if assistant audio is present."
-            return [self._of.refuse(EventError(code="cannot_update_voice", message=message), event)]
+            return [self._of.refuse(EventError("cannot_update_voice", message), event)]
         self._of.session.update(updated)
         return [self._of.event("session.updated", session=updated)]
 
@@ -59,7 +59,7 @@ class _Requests:
         item = self._of.items.get(item_id)
         if item is None:
             message = f"Error with the item: the item with id '{item_id}' does not exist."
-            error = EventError(code="item_not_found", message=message, param="item_id")
+            error = EventError("item_not_found", message, "item_id")
             return [self._of.refuse(error, event)]
         match event["type"]:
             case "conversation.item.delete":
@@ -85,23 +85,14 @@ class _Requests:
         elif item["type"] == "mcp_approval_response":
             self._of.approvals[item["approval_request_id"]] = item["approve"]
         self._of.meter.read(str(item.get("output") or item.get("content")))
-        before = self._of.items.add(item, event.get("previous_item_id"))
-        return [
-            self._of.event("conversation.item.added", previous_item_id=before, item=dict(item)),
-            self._of.event("conversation.item.done", previous_item_id=before, item=dict(item)),
-        ]
+        return self._of.add_item(item, event.get("previous_item_id"))
 
     def _check_new_item(self, item: Event, after: str | None) -> EventError | None:
         if after not in (None, "root") and self._of.items.get(after) is None:
-            return EventError(
-                code="invalid_value",
-                message=f"Previous item with id '{after}' not found.",
-                param="previous_item_id",
-            )
+            message = f"Previous item with id '{after}' not found."
+            return EventError("invalid_value", message, "previous_item_id")
         if self._of.items.get(item["id"]) is not None:
-            return EventError(
-                code="invalid_value", message=f"Item with id '{item['id']}' exists already.", param="item.id"
-            )
+            return EventError("invalid_value", f"Item with id '{item['id']}' exists already.", "item.id")
         if item["type"] != "function_call_output" or item["call_id"] in self._of.open_calls:
             return None
         call_id = item["call_id"]
@@ -109,7 +100,7 @@ class _Requests:
             message = f"Tool call ID '{call_id}' has an output already."
         else:
             message = f"Tool call ID '{call_id}' not found in conversation."
-        return EventError(code="invalid_tool_call_id", message=message, param="item.call_id")
+        return EventError("invalid_tool_call_id", message, "item.call_id")
 
     def _create_response(self, event: JsonObject) -> list[Event]:
         request = event.get("response", {})
@@ -124,17 +115,16 @@ class _Requests:
 
     def _busy(self) -> EventError:
         active = self._of.active.id if self._of.active else ""
-        return EventError(
-            code="conversation_already_has_active_response",
-            message=f"Conversation already has an active response in progress: {active}. "
-            "Wait until the response is finished before creating a new one.",
+        message = (
+            f"Conversation already has an active response in progress: {active}. "
+            "Wait until the response is finished before creating a new one."
         )
+        return EventError("conversation_already_has_active_response", message)
 
     def _cancel_response(self, event: JsonObject) -> list[Event]:
         if self._of.active is None or event.get("response_id", self._of.active.id) != self._of.active.id:
-            error = EventError(
-                code="response_cancel_not_active", message="Cancellation failed: no active response found"
-            )
+            message = "Cancellation failed: no active response found"
+            error = EventError("response_cancel_not_active", message)
             return [self._of.refuse(error, event, violation=False)]
         return self._of.cut_response(Ending.NEVER, "client_cancelled")
 

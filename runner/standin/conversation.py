@@ -11,7 +11,7 @@ from typing import Any, assert_never
 from runner.model.values import JsonObject
 from runner.standin.client_events import EventError
 from runner.standin.flows import Flow, Flows
-from runner.standin.items import Event, Ids, Items, Meter
+from runner.standin.items import Event, Ids, Item, Items, Meter
 from runner.standin.outgoing import Outgoing
 from runner.standin.pace import AS_PEOPLE_SPEAK, Pace
 from runner.standin.response import Response
@@ -108,6 +108,14 @@ class Conversation:
         return self.error(
             "invalid_request_error", error.code, error.message, param=error.param, event_id=about
         )
+
+    def add_item(self, item: Item, after: str | None = None) -> list[Event]:
+        """Add a complete item, at the end or after another; returns the events about it."""
+        before = self.items.add(item, after)
+        return [
+            self.event(f"conversation.item.{step}", previous_item_id=before, item=dict(item))
+            for step in ("added", "done")
+        ]
 
     # The model
 
@@ -248,13 +256,7 @@ class Conversation:
         return {"type": kind, "event_id": self.ids.new("event"), **fields}
 
     def error(
-        self,
-        type_: str,
-        code: str,
-        message: str,
-        *,
-        param: str | None = None,
-        event_id: str | None = None,
+        self, type_: str, code: str, message: str, *, param: str | None = None, event_id: str | None = None
     ) -> Event:
         """An `error` event. `event_id` is the client's event that it is about."""
         details = {"type": type_, "code": code, "message": message, "param": param, "event_id": event_id}

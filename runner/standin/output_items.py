@@ -181,12 +181,7 @@ class McpCallItem(OutputItem):
         arguments = _written(call.arguments)
         if self._needs_approval:
             approvals, request_id = self._around.approvals, self._around.ids.new("mcpr")
-            request = {
-                "id": request_id,
-                "type": "mcp_approval_request",
-                **fields,
-                "arguments": arguments,
-            }
+            request = {"id": request_id, "type": "mcp_approval_request", **fields, "arguments": arguments}
             before = self._around.items.add(request)
             yield self._event("conversation.item.added", previous_item_id=before, item=request)
             yield lambda: request_id in approvals

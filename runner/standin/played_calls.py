@@ -32,16 +32,9 @@ class Inspection:
     received: Inspect | None = None
     sent: Inspect | None = None
 
-    def check_received(self, note: Callable[[str], None], kind: str, value: Any) -> None:
-        """Inspect a message of the client."""
-        _inspect(self.received, note, kind, value)
 
-    def check_sent(self, note: Callable[[str], None], kind: str, value: Any) -> None:
-        """Inspect a message to the client."""
-        _inspect(self.sent, note, kind, value)
-
-
-def _inspect(inspect: Inspect | None, note: Callable[[str], None], kind: str, value: Any) -> None:
+def note_complaint(inspect: Inspect | None, note: Callable[[str], None], kind: str, value: Any) -> None:
+    """Inspect a message, and note the complaint about it."""
     complaint = inspect(kind, value) if inspect is not None else None
     if complaint is not None:
         note(complaint)
@@ -166,7 +159,7 @@ class PlayedCalls:
             event = json.loads(text)
         except ValueError:
             event = None
-        self._inspection.check_received(call.note, "event", event)
+        note_complaint(self._inspection.received, call.note, "event", event)
         call.receive(event)
         self.pulse(call)
 
@@ -212,7 +205,7 @@ class PlayedCalls:
 
     async def _send(self, call: PlacedCall, sideband: "_Sideband", step: Outgoing) -> None:
         if isinstance(step, Mapping):
-            self._inspection.check_sent(call.note, "event", step)
+            note_complaint(self._inspection.sent, call.note, "event", step)
         try:
             for frame in call.frames(step):
                 await sideband.socket.send_str(frame)

@@ -6,6 +6,7 @@ because the caller interrupts or the client cancels.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from runner.model.values import JsonObject
 from runner.standin.items import Event, Ids, Item, Items, Meter, usage_of
@@ -70,7 +71,7 @@ class Response:
             for index, item in enumerate(scripted.output)
         ]
         flows = [self._flow(each, finish=finished or each is not self._output[-1]) for each in self._output]
-        yield from _mixed(flows) if scripted.interleaved else _one_after_the_other(flows)
+        yield from _mixed(flows) if scripted.interleaved else chain.from_iterable(flows)
         if scripted.ending is not Ending.NEVER:
             yield self.pace.word_s
             yield from self.finish(scripted.ending)
@@ -158,11 +159,6 @@ class Response:
 
     def _event(self, kind: str, **fields: object) -> Event:
         return {"type": kind, "event_id": self.ids.new("event"), **fields}
-
-
-def _one_after_the_other(flows: list[Iterator[Beat]]) -> Iterator[Beat]:
-    for flow in flows:
-        yield from flow
 
 
 def _mixed(flows: list[Iterator[Beat]]) -> Iterator[Beat]:

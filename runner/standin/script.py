@@ -198,10 +198,7 @@ Script: TypeAlias = tuple[Step, ...]
 
 def greets(text: str | None = None) -> ScriptedResponse:
     """The model says its greeting (or these words)."""
-    return ScriptedResponse(
-        output=(Echoes() if text is None else Says(text=text),),
-        to=Occasion.ANY,
-    )
+    return ScriptedResponse(output=(Echoes() if text is None else Says(text=text),), to=Occasion.ANY)
 
 
 def says(text: str) -> ScriptedResponse:

@@ -17,7 +17,7 @@ from runner.standin.account import Account
 from runner.standin.faults import FINE, Faults, HttpFault
 from runner.standin.http_replies import json_response, or_cut, reply
 from runner.standin.placed_call import PlacedCall, RestReply, RestRequest, error_reply
-from runner.standin.played_calls import PATIENCE_S, Inspect, Inspection, PlayedCalls
+from runner.standin.played_calls import PATIENCE_S, Inspect, Inspection, PlayedCalls, note_complaint
 from runner.standin.script import Step
 from runner.standin.text_model import TextModel
 
@@ -68,6 +68,8 @@ class StandIn:
         self._tls = tls
         self._port = port
         self._played = PlayedCalls(pace=pace, inspection=self._inspection, clock=clock)
+        self.wake, self.open_channel = self._played.wake, self._played.open_channel
+        self.until = self._played.until
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -87,10 +89,7 @@ class StandIn:
         return self
 
     async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
             await self._played.close()
@@ -111,18 +110,6 @@ class StandIn:
         call = self.place_call(*script, faults=faults)
         self._expected.append(call)
         return call
-
-    def wake(self, call: PlacedCall) -> None:
-        """Let changes from outside, e.g. added steps, take effect."""
-        self._played.wake(call)
-
-    def open_channel(self, call: PlacedCall, send: Callable[[str], None]) -> Callable[[str], None]:
-        """See `PlayedCalls`."""
-        return self._played.open_channel(call, send)
-
-    async def until(self, holds: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
-        """See `PlayedCalls`."""
-        await self._played.until(holds, timeout_s)
 
     async def until_over(self, call: PlacedCall, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the call is over and its sideband is closed.
@@ -183,7 +170,9 @@ class StandIn:
             return json_response(form)
         for complaint in form.complaints:
             call.note(complaint)
-        self._inspection.check_received(call.note, "create", {"sdp": form.sdp, "session": form.session})
+        note_complaint(
+            self._inspection.received, call.note, "create", {"sdp": form.sdp, "session": form.session}
+        )
         response = await reply(request, call.take_fault("create"), lambda: self._make(call, form))
         return self._noted(call, "create", form.session, response)
 
@@ -202,7 +191,7 @@ class StandIn:
     async def _body(self, request: web.Request, call: PlacedCall) -> Json:
         action, raw = request.match_info["action"], await request.read()
         if not raw:
-            self._inspection.check_received(call.note, action, {})
+            note_complaint(self._inspection.received, call.note, action, {})
             return None
         if request.content_type != "application/json":
             call.note(f"{action}: content type '{request.content_type}', not 'application/json'")
@@ -211,7 +200,7 @@ class StandIn:
         except ValueError:
             call.note(f"{action}: the body is not JSON")
             return "not JSON"
-        self._inspection.check_received(call.note, action, body)
+        note_complaint(self._inspection.received, call.note, action, body)
         return body
 
     def _check_headers(self, request: web.Request, call: PlacedCall | None) -> RestReply | None:
@@ -235,12 +224,12 @@ class StandIn:
             body = await request.json()
         except ValueError:
             body = None
-        self._inspection.check_received(self.violations.append, "responses", body)
+        note_complaint(self._inspection.received, self.violations.append, "responses", body)
 
         async def answer() -> web.Response:
             now = self._clock()
             reply = self.text_model.answer(body, now, datetime.fromtimestamp(now, UTC).date())
-            self._inspection.check_sent(self.violations.append, "responses", reply.body)
+            note_complaint(self._inspection.sent, self.violations.append, "responses", reply.body)
             return json_response(reply)
 
         response = await reply(request, self.text_faults.popleft() if self.text_faults else None, answer)

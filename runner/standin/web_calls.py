@@ -52,11 +52,6 @@ class CallForm:
     complaints: tuple[str, ...] = ()
     """What the real API might accept, and nobody should send."""
 
-    @property
-    def has_data_channel(self) -> bool:
-        """Whether the browser wants to see and change the session."""
-        return "\nm=application" in self.sdp
-
 
 def call_of(request: HttpRequest) -> CallForm | None:
     """The form of a request; None for a request that creates no call."""

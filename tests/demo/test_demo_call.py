@@ -9,7 +9,7 @@ from standardwebhooks.webhooks import Webhook
 from runner.call.examples.call_for_agent import CallFinder, FixedParts
 from runner.call.templates.template import compile_template
 from runner.demo.default_script import DefaultScript, default_script
-from runner.demo.demo_call import Plan, placeholders, play_call
+from runner.demo.demo_call import DemoCall, Plan, placeholders
 from runner.demo.demo_result import DemoResult, problems_of
 from runner.demo.timeline import EntryKind, TimelineEntry
 from runner.model.agent import Agent, OutcomeQuestion, Say
@@ -68,7 +68,7 @@ async def test_a_watcher_who_fails_is_told_so_and_disturbs_no_call() -> None:
             raise BrokenPipeError("nobody reads")
 
     with pytest.raises(BrokenPipeError, match="nobody reads"):
-        await play_call(plan(), show)
+        await DemoCall(plan(), show).play()
     assert len(shown) == 2
 
 
@@ -138,7 +138,7 @@ OUTCOME = OutcomeQuestion(
 async def test_outcome_and_deliveries_are_part_of_the_story() -> None:
     shown: list[TimelineEntry] = []
     played = plan({"KEY": "placeholder-KEYx"}, outcome=OUTCOME, on_end=(POST,))
-    result = await play_call(played, shown.append)
+    result = await DemoCall(played, shown.append).play()
     assert result.outcome == {"booked": True}
     assert [(each.method, each.url) for each in result.deliveries] == [
         ("POST", "https://api.maple.example/calls?key=<KEY>")
@@ -151,7 +151,7 @@ async def test_outcome_and_deliveries_are_part_of_the_story() -> None:
 
 
 async def test_a_delivery_that_cannot_be_made_is_a_problem() -> None:
-    result = await play_call(plan(on_end=(POST,)), lambda _: None)
+    result = await DemoCall(plan(on_end=(POST,)), lambda _: None).play()
     assert result.unfinished == [
         'the delivery is not done: the secret of "sign" is not a Standard Webhooks secret (whsec_…)'
     ]

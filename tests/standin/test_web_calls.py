@@ -28,7 +28,7 @@ GOOD = (("sdp", "application/sdp", OFFER), ("session", "application/json", '{"ty
 def test_a_form_of_two_typed_parts_is_read() -> None:
     made = read_form(*form(*GOOD))
     assert isinstance(made, CallForm)
-    assert (made.session, made.complaints, made.has_data_channel) == ({"type": "realtime"}, (), True)
+    assert (made.session, made.complaints) == ({"type": "realtime"}, ())
     assert made.sdp.splitlines() == OFFER.splitlines()
 
 

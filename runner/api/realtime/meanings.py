@@ -241,10 +241,7 @@ def _error(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...
     about = _optional_text(error.get("event_id"))
     memory.refused_update(about)
     refused = ApiError(
-        kind=error_kind(error),
-        about=about,
-        code=code,
-        message=str(error.get("message") or "no reason given"),
+        kind=error_kind(error), about=about, code=code, message=str(error.get("message") or "no reason given")
     )
     return (refused,)
 

@@ -30,7 +30,7 @@ _ANNOUNCED: Mapping[str, Mapping[str, str]] = {
     },
     "2027-02-26": {
         "whisper-1 gpt-4o-mini-transcribe gpt-4o-mini-transcribe-2025-12-15 gpt-4o-transcribe "
-        "gpt-4o-transcribe-diarize": "gpt-transcribe",
+        "gpt-4o-transcribe-diarize": "gpt-transcribe"
     },
     "2027-04-01": {
         "gpt-5.1 gpt-5.1-2025-11-13": "gpt-5.5",

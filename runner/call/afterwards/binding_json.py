@@ -82,11 +82,7 @@ def _text(source: str | None) -> Template | None:
 
 
 def _encoded_body(body: Body) -> dict[str, Json]:
-    return {
-        "kind": body.kind.value,
-        "content": _source(body.content),
-        "is_arguments": body.is_arguments,
-    }
+    return {"kind": body.kind.value, "content": _source(body.content), "is_arguments": body.is_arguments}
 
 
 def _decoded_body(data: JsonObject) -> Body:

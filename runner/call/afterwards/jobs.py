@@ -131,12 +131,7 @@ def delivery(due: DueJob, secrets: Mapping[str, str], now: Instant) -> HttpReque
     except _MALFORMED as error:
         raise UnreadableJobError(_what_is_wrong(error)) from None
     return build_request(
-        binding,
-        names,
-        call_id=due.job.call_id,
-        tool_call_id=due.job.id,
-        agent_id=work["agent"],
-        now=now,
+        binding, names, call_id=due.job.call_id, tool_call_id=due.job.id, agent_id=work["agent"], now=now
     )
 
 

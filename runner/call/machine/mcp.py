@@ -27,15 +27,7 @@ class McpWatch(Part):
     """Follows the MCP servers of an agent. The API runs their tools; we only see the results."""
 
     hears = frozenset(
-        {
-            SidebandOpened,
-            CallerConnected,
-            McpListed,
-            McpCallStarted,
-            McpCallEnded,
-            ApprovalAsked,
-            TimerFired,
-        }
+        {SidebandOpened, CallerConnected, McpListed, McpCallStarted, McpCallEnded, ApprovalAsked, TimerFired}
     )
 
     def __init__(self, agent: Agent, record: RecordBuilder, consumption: Consumption) -> None:

@@ -147,9 +147,7 @@ class Reception:
         limits = agent.limits
         return [
             ClaimCall(
-                agent=agent.id,
-                concurrent_calls=limits.concurrent_calls,
-                calls_per_day=limits.calls_per_day,
+                agent=agent.id, concurrent_calls=limits.concurrent_calls, calls_per_day=limits.calls_per_day
             )
         ]
 

@@ -22,16 +22,7 @@ from runner.call.tools.arguments import check_arguments
 from runner.call.tools.endpoint_reply import read_reply
 from runner.call.tools.tool_request import build_request, next_delay
 from runner.call.tools.tool_result import ToolOutput, error_output, model_output, reply_variables
-from runner.model.action import (
-    Action,
-    Log,
-    LogEvent,
-    LogLevel,
-    SendRequest,
-    SetTimer,
-    Timer,
-    TimerKind,
-)
+from runner.model.action import Action, Log, LogEvent, LogLevel, SendRequest, SetTimer, Timer, TimerKind
 from runner.model.agent import Agent
 from runner.model.conversation_event import ToolCalled
 from runner.model.event import Replied
@@ -92,11 +83,7 @@ class ToolCalls:
         if isinstance(checked, str):
             return Refusal(because=RefusedBecause.ARGUMENTS, error=checked)
         opened = OpenCall(
-            call_id=called.call_id,
-            response_id=called.response_id,
-            agent=agent,
-            tool=tool,
-            arguments=checked,
+            call_id=called.call_id, response_id=called.response_id, agent=agent, tool=tool, arguments=checked
         )
         refusal = self._condition(opened, now)
         if refusal is None:

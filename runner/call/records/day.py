@@ -79,11 +79,7 @@ class _Hour:
         self.waits: list[float] = []
 
     def as_json(self) -> dict[str, Json]:
-        return {
-            "calls": self.calls,
-            "cost_usd": round(self.cost, 6),
-            "response_s": percentiles(self.waits),
-        }
+        return {"calls": self.calls, "cost_usd": round(self.cost, 6), "response_s": percentiles(self.waits)}
 
 
 class _Tool:

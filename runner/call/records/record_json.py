@@ -53,12 +53,7 @@ def _span(data: JsonObject) -> Span:
 def _by_field(value: object) -> Json:
     if isinstance(value, Span):
         # Python does not allow `from` as a name.
-        return {
-            "who": value.who,
-            "from": value.since,
-            "to": value.until,
-            "interrupted": value.interrupted,
-        }
+        return {"who": value.who, "from": value.since, "to": value.until, "interrupted": value.interrupted}
     if is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     raise TypeError(f"{type(value).__name__} has no JSON form")

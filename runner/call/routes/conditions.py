@@ -107,12 +107,7 @@ class CompiledConditions:
     """Conditions, ready to be evaluated."""
 
     def __init__(
-        self,
-        conditions: Conditions,
-        *,
-        priority: int,
-        agent: str | None,
-        lists: CompiledLists | None = None,
+        self, conditions: Conditions, *, priority: int, agent: str | None, lists: CompiledLists | None = None
     ) -> None:
         """`agent` is the route's agent; None for a reject rule. `lists` are the files of entries compiled so
         far.

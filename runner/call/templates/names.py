@@ -87,13 +87,7 @@ def names(
 
     `call` is what `call_names` makes.
     """
-    return {
-        "call": call,
-        "agent": agent_id,
-        "vars": vars,
-        "lookup": lookup,
-        "now": timestamp(now),
-    }
+    return {"call": call, "agent": agent_id, "vars": vars, "lookup": lookup, "now": timestamp(now)}
 
 
 def timestamp(instant: Instant) -> str:

@@ -58,7 +58,9 @@ def check_syntax(tree: nodes.Node) -> int:
 
 def _fault(node: nodes.Node) -> str | None:
     if isinstance(node, nodes.Stmt) and not isinstance(node, _STATEMENTS):
-        return f'"{_tag(node)}" is not supported in templates; use "if", "for", "set" or "raw"'
+        name = type(node).__name__
+        tag = _TAGS.get(name, name.lower())
+        return f'"{tag}" is not supported in templates; use "if", "for", "set" or "raw"'
     if isinstance(node, nodes.For) and node.recursive:
         return '"recursive" is not supported in templates'
     if isinstance(node, nodes.Name) and node.ctx == "store" and node.name == "loop":
@@ -92,11 +94,6 @@ def _unknown(kind: str, name: str, known: Mapping[str, object]) -> str | None:
         [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, known, n=1, cutoff=0.7)
     )
     return f'unknown {kind} "{name}"' + (f'; did you mean "{suggestions[0]}"?' if suggestions else "")
-
-
-def _tag(node: nodes.Stmt) -> str:
-    name = type(node).__name__
-    return _TAGS.get(name, name.lower())
 
 
 def _no_call(called: nodes.Expr) -> str:

@@ -83,7 +83,8 @@ def refuse_address(host: str, address: str, egress: Egress) -> str | None:
     kind = kind_of(parsed) if parsed is not None else "malformed"
     if kind is None or _is_free(host, egress):
         return None
-    return f'"{host}" is at {address}, {_a(kind)} address; only hosts in egress.allow may be at one'
+    article = "an" if kind[0] in "aeiou" else "a"
+    return f'"{host}" is at {address}, {article} {kind} address; only hosts in egress.allow may be at one'
 
 
 def refuse_host(host: str, egress: Egress) -> str | None:
@@ -168,7 +169,3 @@ def _ip(text: str) -> IPAddress | None:
         return IPv6Address(text.partition("%")[0]) if ":" in text else IPv4Address(text)
     except AddressValueError:
         return None
-
-
-def _a(kind: str) -> str:
-    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"

@@ -19,12 +19,7 @@ _NO_ARGS = '"args" exists only inside a tool; a delivery carries the record by i
 
 
 def build_recording(
-    node: Node | None,
-    *,
-    tools: Sequence[Tool] | None,
-    own_file: str,
-    country: str | None,
-    problems: Problems,
+    node: Node | None, *, tools: Sequence[Tool] | None, own_file: str, country: str | None, problems: Problems
 ) -> Recording:
     """`record`. `tools` is None where the agent has tools that are unknown before the call.
 

@@ -42,15 +42,11 @@ class AgentTools:
         self._problems = problems
         self._scope = Scope()
 
-    def _entries(self) -> tuple[Node, ...]:
-        entries = self._checked.root.get("tools")
-        return entries.entries() if entries is not None else ()
-
     def built(self, scope: Scope) -> Iterator[Tool]:
         """The tools, in the order of the file; each that has a mistake is checked as far as it goes."""
         self._scope = scope
         places: dict[str, Place] = {}
-        for entry in self._entries():
+        for entry in self._checked.root.entries_at("tools"):
             if (openapi := self._openapi(entry)) is not None:
                 yield from self._operations(entry, openapi, places)
                 continue
@@ -95,7 +91,7 @@ class AgentTools:
 
     def nodes(self) -> Iterator[tuple[str, Node]]:
         """The node of each tool, by its name."""
-        for entry in self._entries():
+        for entry in self._checked.root.entries_at("tools"):
             name = entry.get("name")
             if isinstance(entry.value, str) and entry.value in self._shared.tools:
                 yield entry.value, self._shared.tools[entry.value].node
@@ -104,24 +100,22 @@ class AgentTools:
 
     def sets(self) -> Iterator[str]:
         """The variables that replies of tools set, which exist (as null) before they are set."""
-        for entry in self._entries():
+        for entry in self._checked.root.entries_at("tools"):
             shared = self._shared.tools.get(entry.text) if isinstance(entry.value, str) else None
             node = shared.node if shared else entry
-            operations = node.find("openapi", "operations")
-            for tool in (node, *(operations.entries() if operations else ())):
-                sets = tool.find("result", "set")
-                yield from (name for name, _ in sets.items()) if sets else ()
+            for tool in (node, *node.entries_at("openapi", "operations")):
+                yield from (name for name, _ in tool.items_at("result", "set"))
 
     def servers(self) -> Iterator[Node]:
         """The MCP servers without a mistake."""
-        for entry in self._entries():
+        for entry in self._checked.root.entries_at("tools"):
             server = entry.get("mcp")
             if server is not None and self._checked.sound(entry):
                 yield server
 
     def broken_servers(self) -> Iterator[Node]:
         """The sound rests of MCP servers with a mistake, which say where the server is, however wrong."""
-        for entry in self._entries():
+        for entry in self._checked.root.entries_at("tools"):
             server = entry.get("mcp")
             if server is not None and not self._checked.sound(entry):
                 rest = self._checked.mended(server)

@@ -34,6 +34,7 @@ def build_servers(entries: Iterator[Node], scope: Scope, problems: Problems) -> 
         settings = templated(node, scope, problems)
         _warn_of_written_secrets(node, problems)
         approval = node.get("require_approval")
+        free = node.entries_at("require_approval", "never", "tool_names")
         _warn_of_approvals(approval, problems)
         yield McpServer(
             label=label.text,
@@ -42,13 +43,8 @@ def build_servers(entries: Iterator[Node], scope: Scope, problems: Problems) -> 
                 "require_approval": constant("never"),
                 **(settings if isinstance(settings, dict) else {}),
             },
-            approved=frozenset(_never(approval)),
+            approved=frozenset(name.text for name in free),
         )
-
-
-def _never(approval: Node | None) -> Iterator[str]:
-    names = approval.find("never", "tool_names") if approval is not None else None
-    yield from (name.text for name in names.entries()) if names is not None else ()
 
 
 def _warn_of_written_secrets(server: Node, problems: Problems) -> None:

@@ -38,9 +38,8 @@ class Parts:
         self, key: str, build: Callable[[Iterable[Node], Problems], Iterable[Part]]
     ) -> tuple[Part, ...]:
         """The results for the entries of a list, without those that have a mistake."""
-        node = self._checked.root.get(key)
         parts: list[Part] = []
-        for entry in node.entries() if node is not None else ():
+        for entry in self._checked.root.entries_at(key):
             if self._checked.sound(entry):
                 parts += build((entry,), self._problems)
             else:

@@ -1,7 +1,7 @@
 """Builds a tool's `result`: how a reply becomes the model's output, and what is kept of it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from runner.config.building.templates import template
 from runner.config.checking.scope import Scope
@@ -29,20 +29,16 @@ def build_result(node: Node | None, scope: Scope, problems: Problems) -> ResultS
     select, example, longest = node.get("select"), node.get("example"), node.get("max_chars")
     if select is not None:
         check_select(select, example, problems)
+    for _, value in node.items_at("set"):
+        check_select(value, example, problems)
     return ResultSpec(
         select=select.text if select is not None else None,
         on_error=template(node.get("on_error"), scope, problems),
         example=example.data() if example is not None else None,
         has_example=example is not None,
         max_chars=int(longest.text) if longest is not None else ResultSpec().max_chars,
-        sets=dict(_sets(node.get("set"), example, problems)),
+        sets={name: value.text for name, value in node.items_at("set")},
     )
-
-
-def _sets(node: Node | None, example: Node | None, problems: Problems) -> Iterator[tuple[str, str]]:
-    for name, expression in node.items() if node is not None else ():
-        check_select(expression, example, problems)
-        yield name, expression.text
 
 
 def check_select(select: Node, example: Node | None, problems: Problems) -> None:
@@ -97,7 +93,7 @@ def _missing(selected: Json, example: Node) -> str | None:
 
 def _has_gaps(node: Node) -> bool:
     """Whether an example holds a null or an empty list, which an expression may well find."""
-    parts = (*node.entries(), *(value for _, value in node.items()))
+    parts = (*node.entries(), *node.values())
     return node.value is None or node.value == () or any(map(_has_gaps, parts))
 
 
@@ -134,11 +130,7 @@ _HABITS = (
     ),
     (_ANYTHING, re.compile(r"and\b"), '; write "&&"'),
     (_ANYTHING, re.compile(r"or\b"), '; write "||"'),
-    (
-        re.compile(r"\[$"),
-        re.compile(r"""(['"]).*?\1\]"""),
-        '; a key follows a dot, as in "slots.start"',
-    ),
+    (re.compile(r"\[$"), re.compile(r"""(['"]).*?\1\]"""), '; a key follows a dot, as in "slots.start"'),
     (re.compile(r"\w$"), re.compile(r"-\w"), "; a name with a hyphen is written in double quotes"),
 )
 """The text before a mistake and at it, and what to write instead."""

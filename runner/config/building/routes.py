@@ -59,8 +59,7 @@ class RouteBuilder:
         )
 
     def _reject_rules(self, runner: Checked) -> Iterator[RejectRule]:
-        node = runner.root.find("routing", "reject")
-        for entry in node.entries() if node is not None else ():
+        for entry in runner.root.entries_at("routing", "reject"):
             if runner.sound(entry):
                 yield self._reject_rule(entry)
             else:
@@ -84,7 +83,7 @@ class RouteBuilder:
         )
 
     def _conditions(self, node: Node) -> Conditions:
-        called, caller, headers = node.get("to"), node.get("from"), node.get("headers")
+        called, caller = node.get("to"), node.get("from")
         during, transport, share = node.get("during"), node.get("transport"), node.get("share")
         if during and during.text not in self._schedules:
             self._unknown_schedule(during)
@@ -93,9 +92,7 @@ class RouteBuilder:
         return Conditions(
             called=self._matchers.party(called) if called else None,
             caller=self._matchers.party(caller) if caller else None,
-            headers=tuple(
-                (name, self._matchers.header(value)) for name, value in (headers.items() if headers else ())
-            ),
+            headers=tuple((name, self._matchers.header(value)) for name, value in node.items_at("headers")),
             during=during.text if during else None,
             transport=Transport(transport.text) if transport else None,
             share=float(share.text.removesuffix("%")) / 100 if share else None,

@@ -21,9 +21,8 @@ _LEAP_YEAR = 2024
 
 def schedules(runner: Checked, problems: Problems) -> dict[str, Schedule]:
     """The schedules of runner.yaml by name, without those that have a problem."""
-    node = runner.root.get("schedules")
     schedules: dict[str, Schedule] = {}
-    for name, entry in node.items() if node else ():
+    for name, entry in runner.root.items_at("schedules"):
         if not runner.sound(entry):
             Parts(runner, problems).check(runner.mended(entry), partial(_schedule, name))
         elif (schedule := _schedule(name, entry, problems)) is not None:

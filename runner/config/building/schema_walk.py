@@ -29,8 +29,7 @@ def argument_shapes(parameters: Node) -> tuple[Mapping[str, Shape], bool]:
     for schema in _at_once(parameters, parameters):
         properties = schema.get("properties")
         is_open |= properties is not None and not isinstance(properties.value, Mapping)
-        for name, node in properties.items() if properties is not None else ():
-            shapes[name] = _shape(node)
+        shapes |= {name: _shape(node) for name, node in schema.items_at("properties")}
         extra = schema.get("additionalProperties")
         is_open |= schema.get("patternProperties") is not None or (
             extra is not None and extra.value is not False
@@ -55,7 +54,7 @@ def _at_once(schema: Node, root: Node, *, also: Iterable[str] = ()) -> Iterator[
             if (inner := node.get(word)) is not None:
                 waiting += inner.entries() or (inner,)
         if (dependent := node.get("dependentSchemas")) is not None:
-            waiting += [inner for _, inner in dependent.items()]
+            waiting += dependent.values()
 
 
 def circular_references(root: Node) -> Iterator[Node]:
@@ -79,7 +78,7 @@ def _schemas(root: Node) -> Iterator[Node]:
             seen.add(id(node.value))
             if isinstance(node.value, Mapping):
                 yield node
-            waiting += [*node.entries(), *(inner for _, inner in node.items())]
+            waiting += [*node.entries(), *node.values()]
 
 
 def _shape(schema: Node) -> Shape:

@@ -39,13 +39,12 @@ def written_secret(node: Node) -> Problem:
 def needed_secrets(runner: Checked) -> Iterator[NeededSecret]:
     """The secrets that runner.yaml names, without those that every process needs by default."""
     named = [("provider.api_key", runner.root.find("provider", "api_key"))]
-    webhook, secrets = runner.root.find("provider", "webhook_secrets"), runner.root.get("secrets")
-    store = runner.root.get("store")
+    root = runner.root
+    store = root.get("store")
     named += [("store", store)] if store is not None and not isinstance(store.value, str) else []
-    named += [("provider.webhook_secrets", node) for node in (webhook.entries() if webhook else ())]
-    named += [(f"secrets.{name}", node) for name, node in (secrets.items() if secrets else ())]
-    tokens = runner.root.find("server", "admin", "tokens")
-    named += [(f"server.admin.tokens.{name}", node) for name, node in (tokens.items() if tokens else ())]
+    named += [("provider.webhook_secrets", node) for node in root.entries_at("provider", "webhook_secrets")]
+    for path in (("secrets",), ("server", "admin", "tokens")):
+        named += [(".".join((*path, name)), node) for name, node in root.items_at(*path)]
     for purpose, node in named:
         if node is not None and runner.sound(node):
             yield NeededSecret(ref=secret_ref(node), purpose=purpose, place=node.place)

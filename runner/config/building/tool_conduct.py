@@ -26,7 +26,7 @@ def with_conduct(tool: Tool, node: Node, scope: Scope, problems: Problems) -> To
         _check_expressions(description, problems)
     tool = replace(
         tool,
-        while_waiting=tuple(_waiting_steps(node.get("while_waiting"), scope, problems)),
+        while_waiting=tuple(_waiting_steps(node, scope, problems)),
         background=_flag(node, "background"),
         idempotent=_flag(node, "idempotent"),
         when=expression(node.get("when"), scope, problems),
@@ -95,8 +95,8 @@ def _flag(node: Node, key: str) -> bool:
     return value is not None and value.value is True
 
 
-def _waiting_steps(node: Node | None, scope: Scope, problems: Problems) -> Iterator[WaitingStep]:
-    for step in node.entries() if node is not None else ():
+def _waiting_steps(tool: Node, scope: Scope, problems: Problems) -> Iterator[WaitingStep]:
+    for step in tool.entries_at("while_waiting"):
         after, say, tell = (step.get(key) for key in ("after", "say", "tell"))
         after_s = duration_s(after, problems) if after is not None else None
         texts = (say.entries() or (say,)) if say is not None else ()

@@ -60,7 +60,8 @@ class _Builder:
         self._problems = problems
 
     def build(self) -> HttpBinding | None:
-        method = self._text("method", "POST")
+        named = self._node.get("method")
+        method = "POST" if named is None else named.text
         url = self._url()
         body = self._body(method)
         auth = self.auth()
@@ -68,9 +69,9 @@ class _Builder:
         self._reserved_headers()
         headers = {
             name: self._secret(node) if name.lower() in _CREDENTIALS else self._template(node)
-            for name, node in self._entries("headers")
+            for name, node in self._node.items_at("headers")
         }
-        query = {name: self._field(node) for name, node in self._entries("query")}
+        query = {name: self._field(node) for name, node in self._node.items_at("query")}
         timeout = self._node.get("timeout")
         retries = build_retries(self._node.get("retries"), self._problems)
         if url is None or None in headers.values():
@@ -87,14 +88,6 @@ class _Builder:
         )
         timeout_s = duration_s(timeout, self._problems) if timeout is not None else None
         return binding if timeout_s is None else replace(binding, timeout_s=timeout_s)
-
-    def _text(self, key: str, default: str) -> str:
-        node = self._node.get(key)
-        return default if node is None else node.text
-
-    def _entries(self, key: str) -> "list[tuple[str, Node]]":
-        node = self._node.get(key)
-        return [] if node is None else list(node.items())
 
     def _template(self, node: Node | None) -> "CompiledTemplate | None":
         return template(node, self._scope, self._problems)
@@ -200,12 +193,10 @@ class _Builder:
         return None
 
     def _client_credentials(self, node: Node) -> ClientCredentials | None:
-        client_id, client_secret = (
-            self._template(node.get("client_id")),
-            self._secret(node.get("client_secret")),
-        )
-        token_url, audience, scopes = node.get("token_url"), node.get("audience"), node.get("scopes")
-        scope_nodes = scopes.entries() if scopes is not None else ()
+        client_id = self._template(node.get("client_id"))
+        client_secret = self._secret(node.get("client_secret"))
+        token_url, audience = node.get("token_url"), node.get("audience")
+        scope_nodes = node.entries_at("scopes")
         fixed = [part for part in (token_url, audience, *scope_nodes) if part is not None]
         templates = [part for part in fixed if not self._is_fixed(part)]
         if templates or token_url is None or client_id is None or client_secret is None:

@@ -49,8 +49,7 @@ def _check_waits(
     tool: Tool, node: Node, binding: HttpBinding, silence: Silence | None, problems: Problems
 ) -> None:
     longest_s = longest_request_s(binding)
-    steps = node.get("while_waiting")
-    for step, entry in zip(tool.while_waiting, steps.entries() if steps is not None else (), strict=False):
+    for step, entry in zip(tool.while_waiting, node.entries_at("while_waiting"), strict=False):
         after = entry.get("after")
         if after is not None and step.after_s >= longest_s:
             message = f'"{after.text}" is never reached: the request ends after {longest_s:g}s at the latest'

@@ -58,12 +58,7 @@ class Walk:
     """One walk over one document. `name` is the key that leads to a value, None for entries and the root."""
 
     def __init__(
-        self,
-        schemas: Schemas,
-        document: Node | None,
-        memory: Memory,
-        *,
-        gives_hints: bool = True,
+        self, schemas: Schemas, document: Node | None, memory: Memory, *, gives_hints: bool = True
     ) -> None:
         """Without hints it only finds out whether there is a mistake."""
         self._schemas = schemas

@@ -28,7 +28,7 @@ def check_hosts(
     `agents` are the agents' documents, merged with the defaults; `replaced` are the hosts that the
     environment replaces.
     """
-    agents = list(agents)
+    agents, shared = list(agents), shared_tools.values() if shared_tools is not None else ()
     addresses = dict(replaced.items()) if replaced is not None else {}
     urls = [url for url in request_urls(agents, shared_tools) if _host(url) not in addresses]
     for url in (*urls, *addresses.values()):
@@ -38,7 +38,7 @@ def check_hosts(
                 f'egress: {{allow: ["{host}"]}}'
             )
             problems.warning(url.place, "egress", message)
-    tools = [*_values(shared_tools), *(entry for agent in agents for entry in _entries(agent.get("tools")))]
+    tools = [*shared, *(entry for agent in agents for entry in agent.entries_at("tools"))]
     for url in filter(None, (tool.find("mcp", "server_url") for tool in tools)):
         if (host := _host(url)) and _is_refused(host, Egress()):
             message = (
@@ -49,11 +49,11 @@ def check_hosts(
 
 def request_urls(agents: Iterable[Node], shared_tools: Node | None) -> Iterator[Node]:
     """The literal URLs of requests. Those of OpenAPI documents are not among them."""
-    requests = [tool.get("http") for tool in _values(shared_tools)]
+    requests = [tool.get("http") for tool in (shared_tools.values() if shared_tools is not None else ())]
     for agent in agents:
         requests += [agent.find("lookup", "http")]
-        requests += [entry.get("http") for entry in _entries(agent.get("tools"))]
-        requests += [delivery.get("http") for delivery in _entries(agent.get("on_end"))]
+        requests += [entry.get("http") for entry in agent.entries_at("tools")]
+        requests += [delivery.get("http") for delivery in agent.entries_at("on_end")]
     yield from (url for request in requests for url in _urls(request) if url is not None)
 
 
@@ -74,11 +74,3 @@ def _is_refused(host: str, egress: Egress) -> bool:
     if host.endswith(_PRIVATE_NAMES):
         return refuse_address(host, _LOOPBACK, egress) is not None
     return refuse_host(host, egress) is not None
-
-
-def _values(node: Node | None) -> Iterator[Node]:
-    yield from (value for _, value in node.items()) if node is not None else ()
-
-
-def _entries(node: Node | None) -> tuple[Node, ...]:
-    return node.entries() if node is not None else ()

@@ -14,7 +14,7 @@ def check_environment_names(runner: Node, agents: Sequence[Node] | None, problem
     A secret may also be one that a template of the environment names. `runner` is the document of runner.yaml
     as it was read; `agents` are the agents', or None where not all are known.
     """
-    for environment in _values(runner.get("environments")):
+    for _, environment in runner.items_at("environments"):
         _check_tools(environment.get("tools"), runner.get("tools"), agents or (), problems)
         secrets = {*_keys(runner.get("secrets")), *secrets_named(_texts(environment))}
         _check_keys(environment.get("secrets"), secrets, "secret", problems)
@@ -36,7 +36,7 @@ def _check_tools(node: Node | None, shared: Node | None, agents: Iterable[Node],
     own = {
         named.text
         for agent in agents
-        for entry in _entries(agent.get("tools"))
+        for entry in agent.entries_at("tools")
         if (named := entry.get("name")) is not None
     }
     theirs = [name for name in _keys(node) if name in own and name not in _keys(shared)]
@@ -56,8 +56,8 @@ def _check_variables(environment: Node, runner: Node, agents: Sequence[Node], pr
         for part in (runner.get("defaults"), environment.get("defaults"), *agents)
         if part is not None and (variables := part.get("vars")) is not None
     ]
-    tools = [entry for agent in agents for entry in _entries(agent.get("tools"))]
-    sets = [tool.find("result", "set") for tool in (*_values(runner.get("tools")), *tools)]
+    tools = [entry for agent in agents for entry in agent.entries_at("tools")]
+    sets = [tool.find("result", "set") for tool in (*(node for _, node in runner.items_at("tools")), *tools)]
     known = {key for node in sets for key in _keys(node)}
     _check_below(environment.get("vars"), declared, known, problems)
 
@@ -77,17 +77,9 @@ def _check_below(node: Node | None, declared: Sequence[Node], known: set[str], p
 
 def _texts(node: Node) -> Iterator[str]:
     yield node.text
-    for part in (*node.entries(), *_values(node)):
+    for part in (*node.entries(), *node.values()):
         yield from _texts(part)
 
 
 def _keys(node: Node | None) -> list[str]:
     return [key for key, _ in node.items()] if node is not None else []
-
-
-def _values(node: Node | None) -> Iterator[Node]:
-    yield from (value for _, value in node.items()) if node is not None else ()
-
-
-def _entries(node: Node | None) -> tuple[Node, ...]:
-    return node.entries() if node is not None else ()

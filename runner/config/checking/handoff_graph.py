@@ -1,6 +1,6 @@
 """Knows which agents hand calls to which, by their documents, and what a call brings along from them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from runner.config.node import Node
@@ -22,10 +22,10 @@ class HandoffGraph:
         shared = runner.get("tools")
         otherwise = runner.find("routing", "otherwise", "agent")
         busy = [target.text for node in agents.values() if (target := node.find("busy", "agent"))]
-        routed = [name for name, node in agents.items() if _entries(node.get("routes"))]
+        routed = [name for name, node in agents.items() if node.entries_at("routes")]
         sources: dict[str, dict[str, None]] = {}
         for name, node in agents.items():
-            for target in _targets(node, shared):
+            for target in handoff_targets(_tools(node, shared), node.entries_at("guardrails")):
                 sources.setdefault(target.text, {})[name] = None
         return cls(
             {name: tuple(others) for name, others in sources.items()},
@@ -49,8 +49,7 @@ class HandoffGraph:
             return {}
         values: dict[str, tuple[Node, ...]] = {}
         for name in self.leading_to(agent):
-            variables = agents[name].get("vars")
-            for key, value in variables.items() if variables is not None else ():
+            for key, value in agents[name].items_at("vars"):
                 values[key] = (*values.get(key, ()), value)
         return values
 
@@ -69,8 +68,7 @@ class HandoffGraph:
         shared = runner.get("tools")
         for name in self.leading_to(agent):
             for tool in _tools(agents[name], shared):
-                sets = tool.find("result", "set")
-                yield from (key for key, _ in sets.items()) if sets is not None else ()
+                yield from (key for key, _ in tool.items_at("result", "set"))
 
 
 def check_variables(graph: HandoffGraph, agents: Mapping[str, Node], problems: Problems) -> None:
@@ -79,8 +77,7 @@ def check_variables(graph: HandoffGraph, agents: Mapping[str, Node], problems: P
     A call keeps the first value, so it never uses the second.
     """
     for name, node in agents.items():
-        variables = node.get("vars")
-        for key, value in variables.items() if variables is not None else ():
+        for key, value in node.items_at("vars"):
             for other in graph.leading_to(name):
                 theirs = agents[other].find("vars", key)
                 if theirs is None or theirs.data() == value.data():
@@ -95,23 +92,14 @@ def check_variables(graph: HandoffGraph, agents: Mapping[str, Node], problems: P
                 break
 
 
-def _targets(agent: Node, shared: Node | None) -> Iterator[Node]:
-    for tool in _tools(agent, shared):
-        target = tool.find("handoff", "agent")
-        if target is not None:
-            yield target
-    for entry in _entries(agent.get("guardrails")):
-        target = entry.find("then", "handoff")
-        if target is not None:
-            yield target
+def handoff_targets(tools: Iterable[Node], guardrails: Iterable[Node]) -> Iterator[Node]:
+    """The agents that these tools and guardrails name for a hand-off."""
+    yield from filter(None, (tool.find("handoff", "agent") for tool in tools))
+    yield from filter(None, (guardrail.find("then", "handoff") for guardrail in guardrails))
 
 
 def _tools(agent: Node, shared: Node | None) -> Iterator[Node]:
     """The tools of an agent, including those of runner.yaml that it names."""
-    for entry in _entries(agent.get("tools")):
+    for entry in agent.entries_at("tools"):
         named = shared.get(entry.text) if shared is not None and isinstance(entry.value, str) else None
         yield named or entry
-
-
-def _entries(node: Node | None) -> tuple[Node, ...]:
-    return node.entries() if node is not None else ()

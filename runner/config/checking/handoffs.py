@@ -1,7 +1,8 @@
 """Checks that every hand-off goes to an agent that exists, and reports what a hand-off cannot change."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 
+from runner.config.checking.handoff_graph import handoff_targets
 from runner.config.checking.suggest import or_there_is
 from runner.config.node import Node
 from runner.config.problem import Problems
@@ -16,10 +17,10 @@ def check_handoffs(
     (`unread`) is not reported as missing.
     """
     known = {*agents, *unread}
-    for target in _of_tools(shared_tools):
+    for target in handoff_targets(shared_tools.values() if shared_tools is not None else (), ()):
         _check_exists(target, known, problems)
     for agent_id, node in agents.items():
-        for target in (*_of_tools(node.get("tools")), *_of_guardrails(node.get("guardrails"))):
+        for target in handoff_targets(node.entries_at("tools"), node.entries_at("guardrails")):
             _check_exists(target, known, problems)
             if target.text == agent_id:
                 problems.error(target.place, "hand-off", f'"{agent_id}" cannot hand the call to itself')
@@ -42,19 +43,3 @@ def _check_model(agent_id: str, agent: Node, target: Node, other: Node, problems
             f'of "{agent_id}", "{ours.text}"'
         )
         problems.warning(target.place, "hand-off", message)
-
-
-def _of_tools(tools: Node | None) -> Iterator[Node]:
-    if tools is None:
-        return
-    for entry in (*tools.entries(), *(tool for _, tool in tools.items())):
-        target = entry.find("handoff", "agent")
-        if target is not None:
-            yield target
-
-
-def _of_guardrails(guardrails: Node | None) -> Iterator[Node]:
-    for entry in guardrails.entries() if guardrails is not None else ():
-        target = entry.find("then", "handoff")
-        if target is not None:
-            yield target

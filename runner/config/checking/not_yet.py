@@ -25,7 +25,7 @@ def refuse(node: Node, kind: str, problems: Problems) -> None:
 def _unsupported(node: Node, path: list[str]) -> Iterator[tuple[Place, str]]:
     step, *rest = path
     if step == "*":
-        for entry in (*node.entries(), *(value for _, value in node.items())):
+        for entry in (*node.entries(), *node.values()):
             yield from _unsupported(entry, rest)
         return
     key, _, expected = step.partition("=")

@@ -53,14 +53,15 @@ def check_shared(
     `sources` are the texts of all files, since a secret is named only in text.
     """
     agents = list(agents)
-    tools = {entry.text for agent in agents for entry in _entries(agent.get("tools"))}
+    tools = {entry.text for agent in agents for entry in agent.entries_at("tools")}
     right = 'is not used by any agent; name it under "tools" of an agent, or leave it out'
     _warn(runner.get("tools"), tools, "tool", right, problems)
     secrets = secrets_named(_COMMENT.sub("", text) for text in sources.values() if "secrets" in text)
     right = "is not used in any template; write {{{{ secrets.{} }}}} where it is needed, or leave it out"
     _warn(runner.get("secrets"), secrets, "secret", right, problems)
-    rules = [entry for agent in agents for entry in _entries(agent.get("routes"))]
-    rules += [entry for node in _in_each(runner) for entry in _entries(node.find("routing", "reject"))]
+    everywhere = (runner, *(node for _, node in runner.items_at("environments")))
+    rules = [entry for agent in agents for entry in agent.entries_at("routes")]
+    rules += [entry for node in everywhere for entry in node.entries_at("routing", "reject")]
     schedules = {during.text for rule in rules if (during := rule.get("during")) is not None}
     right = 'is not used by any route; write "during: {}" in one, or leave it out'
     _warn(runner.get("schedules"), schedules, "schedule", right, problems)
@@ -71,12 +72,6 @@ def secrets_named(texts: Iterable[str]) -> set[str]:
     return {name for text in texts for name in _SECRET.findall(text)}
 
 
-def _in_each(runner: Node) -> Iterator[Node]:
-    """The document itself, and its overlay in each environment."""
-    environments = runner.get("environments")
-    yield from (runner, *(node for _, node in environments.items())) if environments else (runner,)
-
-
 def _warn(declared: Node | None, used: Collection[str], noun: str, right: str, problems: Problems) -> None:
     if declared is None:
         return
@@ -84,7 +79,3 @@ def _warn(declared: Node | None, used: Collection[str], noun: str, right: str, p
         if name not in used:
             message = f'the {noun} "{name}" {right.format(name)}'
             problems.warning(declared.key_place(name), f"unused-{noun}", message)
-
-
-def _entries(node: Node | None) -> tuple[Node, ...]:
-    return node.entries() if node is not None else ()

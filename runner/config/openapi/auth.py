@@ -7,8 +7,8 @@ from runner.config.openapi.document import DocumentPart, Library, UnfitError
 _NAMED = '"{{ secrets.NAME }}"'
 
 
-def missing_auth(operation: DocumentPart, root: DocumentPart, library: Library) -> str | None:
-    """The missing `auth` of the operation, as one would write it, or None when it needs none.
+def needed_auth(operation: DocumentPart, root: DocumentPart, library: Library) -> str | None:
+    """The `auth` that the operation needs, as one would write it, or None when it needs none.
 
     Raises UnfitError when it needs more than one `auth` can express.
     """
@@ -16,11 +16,6 @@ def missing_auth(operation: DocumentPart, root: DocumentPart, library: Library) 
     if not alternatives:
         return None
     return next((written for written in alternatives if not written), alternatives[0]) or None
-
-
-def check_auth(operation: DocumentPart, root: DocumentPart, library: Library) -> None:
-    """Raise UnfitError when no single `auth` would be enough for the operation."""
-    list(_alternatives(operation, root, library))
 
 
 def _alternatives(operation: DocumentPart, root: DocumentPart, library: Library) -> Iterator[str]:

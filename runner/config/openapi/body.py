@@ -82,7 +82,9 @@ class BodyReader:
             return RequestBody(body=replace(body, content={}), arguments={})
         else:
             arguments = self._one_argument(body, schema, part.text("description"))
-        return replace(arguments, content_type=media_type if _is_special(kind, media_type) else None)
+        # E.g. `application/merge-patch+json`.
+        has_own_type = kind is BodyKind.JSON and "+json" in media_type
+        return replace(arguments, content_type=media_type if has_own_type else None)
 
     def _spread(self, body: Body, schema: JsonObject, media: DocumentPart) -> RequestBody:
         """A body that is made of several arguments."""
@@ -172,11 +174,6 @@ def _media(content: DocumentPart) -> tuple[BodyKind, str, DocumentPart]:
                 return kind, media_type, media
     there = ", ".join(f'"{media_type}"' for media_type, _ in content.items()) or "of no type"
     raise UnfitError(content, f"the body is {there}; tools send JSON, forms, form data and plain text")
-
-
-def _is_special(kind: BodyKind, media_type: str) -> bool:
-    """Whether the body's type has to be named, e.g. `application/merge-patch+json`."""
-    return kind is BodyKind.JSON and "+json" in media_type
 
 
 def _schema(part: DocumentPart | None, library: Library, maker: SchemaMaker) -> Json:

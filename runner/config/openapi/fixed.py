@@ -124,4 +124,4 @@ def _constants(value: Json) -> Templated:
 def _has_expressions(node: Node) -> bool:
     if isinstance(node.value, str):
         return has_expressions(node.value)
-    return any(map(_has_expressions, (*node.entries(), *(entry for _, entry in node.items()))))
+    return any(map(_has_expressions, (*node.entries(), *node.values())))

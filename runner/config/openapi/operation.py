@@ -75,14 +75,9 @@ class Entry:
     fixed: FixedArguments
 
 
-def operation_tool(
-    operation: Operation, entry: Entry, library: Library, refuse: Callable[[UnfitError], None]
-) -> Tool | None:
-    """The tool, or None after reporting to `refuse` everything that cannot be expressed."""
-    return _Builder(operation, entry, library, refuse).tool()
+class OperationTool:
+    """Makes the tool of one operation."""
 
-
-class _Builder:
     def __init__(
         self, operation: Operation, entry: Entry, library: Library, refuse: Callable[[UnfitError], None]
     ) -> None:
@@ -94,6 +89,7 @@ class _Builder:
         """The names of all parameters, including refused ones."""
 
     def tool(self) -> Tool | None:
+        """The tool, or None after reporting to `refuse` everything that cannot be expressed."""
         operation = self._operation
         refusals: list[_Refusal] = []
         parts: list[RequestParts] = []

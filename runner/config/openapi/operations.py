@@ -19,10 +19,10 @@ from runner.config.building.tool_http import build_auth, build_retries
 from runner.config.checking.scope import Scope
 from runner.config.checking.suggest import did_you_mean, one_of
 from runner.config.node import Node
-from runner.config.openapi.auth import check_auth, missing_auth
+from runner.config.openapi.auth import needed_auth
 from runner.config.openapi.document import AlreadyNotedError, ApiDocument, DocumentPart, Library, UnfitError
 from runner.config.openapi.fixed import FixedArguments
-from runner.config.openapi.operation import METHODS, OTHER_METHODS, Entry, Operation, operation_tool
+from runner.config.openapi.operation import METHODS, OTHER_METHODS, Entry, Operation, OperationTool
 from runner.config.problem import Problems
 from runner.config.reading.files import Directory
 from runner.errors import TemplateError
@@ -35,11 +35,7 @@ _METHODS = ", ".join(method.upper() for method in METHODS)
 
 
 def build_operations(
-    entry: Node,
-    scope: Scope,
-    directory: Directory,
-    read: dict[str, ApiDocument | None],
-    problems: Problems,
+    entry: Node, scope: Scope, directory: Directory, read: dict[str, ApiDocument | None], problems: Problems
 ) -> Iterator[tuple[Node, Tool]]:
     """Each tool with the node that names its operation. The entry must be well-formed.
 
@@ -188,21 +184,14 @@ def _is_openapi(document: ApiDocument, problems: Problems) -> bool:
 
 
 def _tool(
-    node: Node,
-    operation: Operation,
-    entry: Entry,
-    library: Library,
-    problems: Problems,
-    *,
-    has_auth: bool,
+    node: Node, operation: Operation, entry: Entry, library: Library, problems: Problems, *, has_auth: bool
 ) -> Tool | None:
     def refuse(error: UnfitError) -> None:
         problems.error(error.part.place, _RULE, f'"{node.text}": {error}')
 
     try:
-        if has_auth:
-            check_auth(operation.part, operation.root, library)
-        elif (written := missing_auth(operation.part, operation.root, library)) is not None:
+        written = needed_auth(operation.part, operation.root, library)
+        if written is not None and not has_auth:
             message = f'"{node.text}" needs authentication; write auth: {written} beside "operations"'
             problems.error(node.place, "openapi-auth", message)
     except UnfitError as error:
@@ -210,7 +199,7 @@ def _tool(
         return None
     except AlreadyNotedError:
         return None
-    return operation_tool(operation, entry, library, refuse)
+    return OperationTool(operation, entry, library, refuse).tool()
 
 
 class _Operations:

@@ -16,13 +16,17 @@ class ValueKind(Enum):
     OBJECT = "object"
 
 
+_STRUCTURES = {"array": ValueKind.LIST, "object": ValueKind.OBJECT}
+
+
 def kinds(schema: Json, definitions: JsonObject, depth: int = 0) -> frozenset[ValueKind]:
     """Every possible kind of a value. Without a type in the schema it counts as a scalar."""
     if not isinstance(schema, Mapping) or depth == _DEEPEST:
         return frozenset({ValueKind.SCALAR})
     named = schema.get("type")
     if named is not None:
-        return frozenset(_of_type(name) for name in (named if isinstance(named, list) else [named]))
+        names = named if isinstance(named, list) else [named]
+        return frozenset(_STRUCTURES.get(name, ValueKind.SCALAR) for name in names)
     if "$ref" in schema:
         target = definitions.get(schema["$ref"].removeprefix("#/$defs/"))
         return kinds(target, definitions, depth + 1)
@@ -45,7 +49,3 @@ def holds_objects(schema: Json, definitions: JsonObject, depth: int = 0) -> bool
     return any(ValueKind.OBJECT in kinds(one, definitions) for one in inner) or any(
         holds_objects(part, definitions, depth + 1) for part in parts
     )
-
-
-def _of_type(name: str) -> ValueKind:
-    return {"array": ValueKind.LIST, "object": ValueKind.OBJECT}.get(name, ValueKind.SCALAR)

@@ -4,7 +4,6 @@ environment.
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from functools import cache
 
 from runner.config.checking.schema_files import schema
 from runner.config.checking.suggest import did_you_mean, one_of
@@ -12,11 +11,6 @@ from runner.config.node import Node
 from runner.config.problem import Problem
 from runner.config.reading.layers import laid_over
 from runner.errors import UsageError
-
-
-@cache
-def _overlaid_keys() -> frozenset[str]:
-    return frozenset(schema("runner")["$defs"]["environment"]["properties"]) - {"vars", "hosts"}
 
 
 def environment_names(runner: Node | None) -> tuple[str, ...]:
@@ -48,7 +42,8 @@ def in_environment(runner: Node, name: str | None) -> Node:
 
 def _overlay(environment: Node, base: Node) -> Node:
     """The part of an environment that overlays runner.yaml. What is left out is noted at its place."""
-    values = {key: value for key, value in environment.items() if key in _overlaid_keys()}
+    overlaid = schema("runner")["$defs"]["environment"]["properties"].keys() - {"vars", "hosts"}
+    values = {key: value for key, value in environment.items() if key in overlaid}
     for key in ("tools", "schedules"):
         declared, changed = base.get(key), values.get(key)
         if changed is not None and isinstance(changed.value, Mapping):

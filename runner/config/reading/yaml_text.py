@@ -3,6 +3,7 @@ files."""
 
 import re
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import yaml
@@ -44,6 +45,9 @@ class _Part(NamedTuple):
     node: Node
     size: int = 1
     height: int = 1
+
+
+_SIZE, _HEIGHT = attrgetter("size"), attrgetter("height")
 
 
 class _Composer:
@@ -267,6 +271,6 @@ class _Composer:
 def _joined(node: Node, parts: list[_Part]) -> _Part:
     return _Part(
         node=node,
-        size=1 + sum(part.size for part in parts),
-        height=1 + max((part.height for part in parts), default=0),
+        size=1 + sum(map(_SIZE, parts)),
+        height=1 + max(map(_HEIGHT, parts), default=0),
     )

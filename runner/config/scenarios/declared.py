@@ -34,12 +34,9 @@ def _definition(name: str, tools: Node | None, shared_tools: Node | None) -> Nod
             return entry
     documents = [entry for entry in tools.entries() if entry.get("openapi")] if tools is not None else []
     for document in documents:
-        operations = document.find("openapi", "operations")
-        for operation in operations.entries() if operations is not None else ():
-            if name in (
-                operation.text,
-                *(inner.text for key, inner in operation.items() if key in ("id", "name")),
-            ):
+        for operation in document.entries_at("openapi", "operations"):
+            inner = (part.text for key, part in operation.items() if key in ("id", "name"))
+            if name in (operation.text, *inner):
                 return operation
     return documents[0] if documents else None
 
@@ -60,11 +57,11 @@ def _place(agent: Agent, node: Node | None) -> Place:
 
 
 def _of_conduct(agent: Agent, node: Node) -> Iterator[Declaration]:
-    limits, guardrails = node.get("limits"), node.get("guardrails")
+    limits = node.get("limits")
     for name, _ in limits.items() if limits is not None else ():
         at = limits.key_place(name) if limits is not None else agent.place
         yield Declaration(kind=DeclarationKind.LIMIT, agent=agent.id, name=name, place=at)
-    for entry in guardrails.entries() if guardrails is not None else ():
+    for entry in node.entries_at("guardrails"):
         name_node = entry.get("name")
         if name_node is not None:
             yield Declaration(

@@ -16,10 +16,7 @@ _TRUE = frozenset({"hush", "hangup", "give-back"})
 def build_persons_act(node: Node, scope: ScenarioScope, problems: Problems) -> PersonActs | None:
     """The act; None after noting a problem."""
     # `say` may be part of other acts: the act is the key that is not part of another.
-    name = next(
-        (key for key in ACTS if key != "say" and node.get(key) is not None),
-        "say",
-    )
+    name = next((key for key in ACTS if key != "say" and node.get(key) is not None), "say")
     value = node.get(name)
     if value is None:
         return None

@@ -58,10 +58,9 @@ def _reply(node: Node, problems: Problems) -> Reply | TransferEnd:
 
 def check_replies(scenario: Node, scope: ScenarioScope, problems: Problems) -> None:
     """Note replies under unknown names, of a wrong kind, and for requests that the scenario never makes."""
-    steps = scenario.get("steps")
     called: set[str] = set()
     names: set[str] = set()
-    for step in steps.entries() if steps is not None else ():
+    for step in scenario.entries_at("steps"):
         calls = step.get("model_calls")
         entries = () if calls is None else calls.entries() or (calls,)
         before = names if step.get("restart") is not None else set()

@@ -73,7 +73,7 @@ class _Builder:
         call_id = node.find("call", "id")
         expect = build_expectation(node, self._scope, problems)
         replies = build_replies(node.get("replies"), problems)
-        steps = tuple(build_steps(node.get("steps"), self._scope, problems))
+        steps = tuple(build_steps(node, self._scope, problems))
         check_replies(node, self._scope, problems)
         if expect is None and not any(step.expect for step in steps):
             message = (
@@ -169,9 +169,7 @@ class _Builder:
             if party is not None:
                 self._check_number(party)
                 yield name, party.text
-        headers = call.get("headers")
-        for name, value in headers.items() if headers is not None else ():
-            yield name, value.text
+        yield from ((name, value.text) for name, value in call.items_at("headers"))
 
     def _check_number(self, node: Node) -> None:
         """Text that looks like a telephone number must be one, or the call would be routed unexpectedly."""

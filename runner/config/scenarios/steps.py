@@ -35,26 +35,15 @@ _LASTING: Mapping[str, Callable[..., Act]] = {
 }
 _ACTS = frozenset(
     {
-        "caller",
-        "interrupts",
-        "model_says",
-        "model_calls",
-        "model_fails",
-        "keys",
-        "silence",
-        "nothing_heard",
-        "sideband_lost",
-        "restart",
-        "hands_off_refused",
-        "person",
-        "caller_hangs_up",
+        *("caller", "interrupts", "model_says", "model_calls", "model_fails", "keys", "silence"),
+        *("nothing_heard", "sideband_lost", "restart", "hands_off_refused", "person", "caller_hangs_up"),
     }
 )
 
 
-def build_steps(node: Node | None, scope: ScenarioScope, problems: Problems) -> Iterator[Step]:
+def build_steps(scenario: Node, scope: ScenarioScope, problems: Problems) -> Iterator[Step]:
     """The steps of a scenario, in order; those with an unusable value are left out."""
-    for step in node.entries() if node is not None else ():
+    for step in scenario.entries_at("steps"):
         act = _act(step, scope, problems)
         if act is not None:
             yield Step(
