@@ -66,15 +66,18 @@ class RouteIndex(Generic[T]):
 
     def candidates(self, facts: Facts) -> Iterator[T]:
         """All items that can match the call, and few others. One may come more than once."""
+        if not self._cells:
+            return
         called = self._known(facts.call.called, self._called)
         caller = self._known(facts.call.caller, self._caller)
         for cell in product(called, caller, self._known_headers(facts)):
             yield from self._cells.get(cell, ())
 
     def _known(self, address: Address, known: set[Key]) -> list[Key]:
-        keys = list(keys_of_address(address, self._lengths))
-        lists = dict.fromkeys(listed for key in keys for listed in self._members.get(key, ()))
-        return [key for key in (*keys, *lists) if key in known]
+        keys = [*keys_of_address(address, self._lengths)]
+        if self._members:
+            keys += dict.fromkeys(listed for key in keys for listed in self._members.get(key, ()))
+        return [key for key in keys if key in known]
 
     def _known_headers(self, facts: Facts) -> Sequence[Key]:
         if not self._names:
