@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from runner.config.building.secrets import NeededSecret
 from runner.config.node import Node
 from runner.config.problem import Problem, Problems
 from runner.model.declaration import Declaration
-from runner.model.scenario import Scenario
 from runner.model.settings import Configuration
+
+if TYPE_CHECKING:
+    from runner.model.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +30,7 @@ class Loaded:
     """The secrets that runner.yaml names. Whether they are set is a matter of the process's environment."""
     documents: Mapping[str, Node] = field(repr=False)
     """Each agent's document by id, merged with the defaults and the environment."""
-    scenarios: tuple[Scenario, ...] = field(default=(), repr=False)
+    scenarios: "tuple[Scenario, ...]" = field(default=(), repr=False)
     """Those of all `*.test.yaml`, by file and line."""
     declared: tuple[Declaration, ...] = field(default=(), repr=False)
     """What a scenario can cover."""

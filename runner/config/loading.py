@@ -1,6 +1,7 @@
 """One run of `load`, over documents that were read: checks, merges and builds them, with every problem."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from runner.call.routes.routing import RouteTable
 from runner.config.building import settings
@@ -28,12 +29,13 @@ from runner.config.reading.environments import environment_names, in_environment
 from runner.config.reading.files import SETTINGS_FILE, Directory, is_scenarios
 from runner.config.reading.layers import laid_over
 from runner.config.scenarios.declared import declared
-from runner.config.scenarios.scenario_scope import ScenarioScope
-from runner.config.scenarios.scenarios import scenarios_of
 from runner.model.agent import Agent
 from runner.model.price import PriceList
 from runner.model.settings import Configuration, Settings
 from runner.model.values import Place
+
+if TYPE_CHECKING:
+    from runner.model.scenario import Scenario
 
 # What is reported about an agent only because runner.yaml was not read.
 _NEEDS_RUNNER = {
@@ -95,8 +97,7 @@ class Loading:
             check_ties(RouteTable.of(configuration), self._problems)
         problems = self._of_configuration()
         is_sound = not has_errors(problems)
-        scope = self._scenario_scope(configuration, is_whole=is_sound and not self._read.is_partial)
-        scenarios = scenarios_of(self._read.scenarios, scope, self._problems)
+        scenarios = self._scenarios(configuration, is_sound=is_sound)
         return Loaded(
             configuration=configuration if is_sound else None,
             problems=problems,
@@ -159,13 +160,20 @@ class Loading:
             if not is_scenarios(problem.place.file) and problem.rule not in unread
         )
 
-    def _scenario_scope(self, configuration: Configuration, *, is_whole: bool) -> ScenarioScope:
-        return ScenarioScope(
+    def _scenarios(self, configuration: Configuration, *, is_sound: bool) -> "tuple[Scenario, ...]":
+        if not self._read.scenarios:
+            return ()
+        from runner.config.scenarios.scenario_scope import ScenarioScope  # noqa: PLC0415 - only directories with scenarios pay for it
+        from runner.config.scenarios.scenarios import build_scenarios  # noqa: PLC0415 - as above
+
+        scope = ScenarioScope(
             agents=configuration.agents,
-            is_whole=is_whole,
+            is_whole=is_sound and not self._read.is_partial,
             environments=environment_names(self._read.runner),
             default_country=configuration.settings.routing.default_country,
         )
+        files = self._read.scenarios
+        return tuple(each for file in files for each in build_scenarios(file, scope, self._problems))
 
     def _route_builder(self, problems: Problems) -> RouteBuilder:
         return RouteBuilder(

@@ -1,6 +1,6 @@
 """Builds the scenarios of a file: who calls, when, and what is expected. `steps` builds what happens."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 
 from runner.call.addresses.number import read_number
@@ -192,8 +192,3 @@ class _Builder:
                 self._scope.check_agent(agent, node.key_place(agent), self._problems)
                 counts[agent] = int(number.text)
         return counts
-
-
-def scenarios_of(files: Sequence[Checked], scope: ScenarioScope, problems: Problems) -> tuple[Scenario, ...]:
-    """The scenarios of all files."""
-    return tuple(scenario for file in files for scenario in build_scenarios(file, scope, problems))
