@@ -9,6 +9,7 @@ from urllib.parse import unquote_plus
 from runner.call.records.redaction import Redactor
 from runner.demo.timeline import EntryKind, TimelineEntry
 from runner.model.agent import Agent
+from runner.model.json_text import compact_json
 
 SHORTEST_IN_TEXT = 6
 """A shorter secret occurs in other words by chance."""
@@ -56,7 +57,7 @@ class Mask:
         except ValueError:
             return self._redactor.text(text)
         masked = self._redactor.result(value)
-        return text if masked == value else json.dumps(masked, ensure_ascii=False, separators=(",", ":"))
+        return text if masked == value else compact_json(masked)
 
 
 def _may_serve(agent: Agent, agents: Mapping[str, Agent]) -> Iterator[Agent]:

@@ -42,7 +42,7 @@ def read_json(text: str | bytes) -> Json:
     if has_too_many_values(text, MAX_VALUES):
         raise OversizedError(f"larger than {MAX_VALUES:,} values")
     try:
-        value = json.loads(text, parse_float=_finite, parse_int=_whole, parse_constant=_finite)
+        value = _DECODER.decode(text)
     except RecursionError:
         raise _too_deep() from None
     # Counting is fast, and decides for all but long texts.
@@ -101,6 +101,11 @@ def _whole(text: str) -> int:
     if len(text) > MAX_DIGITS:
         raise ValueError(f"{text[:20]}… has more than {MAX_DIGITS} digits")
     return int(text)
+
+
+_DECODER = json.JSONDecoder(parse_float=_finite, parse_int=_whole, parse_constant=_finite)
+compact_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""Writes a value as JSON without blanks."""
 
 
 def _sendable(value: Json) -> Json:

@@ -1,9 +1,9 @@
 """The API's frames over a sideband, with stream faults: twice, late, lost. Pure."""
 
-import json
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
+from runner.model.json_text import compact_json
 from runner.model.values import JsonObject
 from runner.standin.faults import Late, Lost, Noise, StreamFault, Twice
 from runner.standin.items import Event
@@ -50,7 +50,7 @@ class SidebandStream:
     def frames(self, event: JsonObject) -> list[str]:
         """The frames to send for one event, including those that waited for it."""
         kind = event["type"]
-        frame = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+        frame = compact_json(event)
         copies, late, before = 1, 0, []
         for fault in self._faults:
             match fault:

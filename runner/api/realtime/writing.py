@@ -7,6 +7,7 @@ from zlib import crc32
 from runner.api.port import SidebandAction
 from runner.api.realtime.session import session_updates
 from runner.model.action import AddItem, Approve, Interrupt, RemoveItem, SendOutput, Speak, SwitchAgent
+from runner.model.json_text import compact_json
 from runner.model.values import Json, JsonObject
 
 
@@ -57,7 +58,7 @@ def frame(event: JsonObject) -> str:
     """The text of an event. Half of a surrogate pair, which models do write, has no form in a frame and
     becomes a question mark.
     """
-    text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    text = compact_json(event)
     return text.encode("utf-8", "replace").decode()
 
 

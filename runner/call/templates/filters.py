@@ -4,7 +4,6 @@ Jinja's own are used where they are safe. Those that reach objects (`attr`), mak
 `xmlattr`, …), are not repeatable (`random`), or are useless without those are left out.
 """
 
-import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +17,7 @@ from jinja2.filters import FILTERS
 from jinja2.tests import TESTS
 
 from runner.errors import TemplateFailure
+from runner.model.json_text import compact_json
 from runner.model.values import Json
 
 MAX_CHARS = 1_000_000
@@ -81,7 +81,7 @@ def plain(value: Any) -> Json:
 
 def to_json(value: Any) -> str:
     """Compact JSON, with non-ASCII characters as they are."""
-    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
+    return compact_json(plain(value))
 
 
 def bounded(length: int) -> None:

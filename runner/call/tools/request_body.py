@@ -1,6 +1,5 @@
 """Writes a request's body: JSON, a form, form data in parts, or plain text."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import assert_never
@@ -8,6 +7,7 @@ from urllib.parse import quote_plus
 
 from runner.call.templates.template import as_text, render
 from runner.call.tools.style import pairs
+from runner.model.json_text import compact_json
 from runner.model.tool import Body, BodyKind, Style
 from runner.model.values import Json, JsonObject
 
@@ -22,7 +22,7 @@ def encoded_body(body: Body, names: JsonObject, message_id: str) -> tuple[str, b
         return None
     match body.kind:
         case BodyKind.JSON:
-            text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+            text = compact_json(content)
             return "application/json", text.encode("utf-8", "replace")
         case BodyKind.FORM:
             form = "&".join(f"{_plus(name)}={_plus(value)}" for name, value in _fields(content, body))

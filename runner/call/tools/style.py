@@ -1,9 +1,9 @@
 """Writes a value into a query or a form: names with texts, not encoded yet. A null is never sent."""
 
-import json
 from collections.abc import Iterator, Mapping
 
 from runner.call.templates.template import as_text
+from runner.model.json_text import compact_json
 from runner.model.tool import Style
 from runner.model.values import Json
 
@@ -15,7 +15,7 @@ def pairs(name: str, value: Json, style: Style | None) -> Iterator[tuple[str, st
     if value is None:
         return
     if style is Style.JSON:
-        yield name, json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        yield name, compact_json(value)
     elif style is Style.BRACKETS and isinstance(value, (list, Mapping)):
         yield from _bracketed(name, value)
     elif style is Style.NAMES and isinstance(value, Mapping):

@@ -2,7 +2,6 @@
 of.
 """
 
-import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Self
 
 from runner.call.templates.template import TemplateFailure
 from runner.call.tools.endpoint_reply import EndpointReply, UnusableReplyError, json_of, unusable
+from runner.model.json_text import compact_json
 from runner.model.template import Template
 from runner.model.tool import ResultSpec
 from runner.model.values import Json, JsonObject
@@ -34,7 +34,7 @@ class ToolOutput:
     @classmethod
     def of(cls, answer: Json, result: ResultSpec, *, http_status: int | None = None) -> Self:
         """A success: text as it is, anything else as compact JSON, both cut at `max_chars`."""
-        text = answer if isinstance(answer, str) else _json(answer)
+        text = answer if isinstance(answer, str) else compact_json(answer)
         text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be sent on
         return cls(text=cut(text, result.max_chars), ok=True, http_status=http_status)
 
@@ -43,7 +43,7 @@ class ToolOutput:
         """A call that was never carried out; the model can correct it. It may quote what the model made
         up."""
         error = cut(error, LONGEST_REFUSAL)
-        return cls(text=_json({"error": error}), ok=False, error=error)
+        return cls(text=compact_json({"error": error}), ok=False, error=error)
 
 
 def model_output(result: ResultSpec, reply: EndpointReply, names: JsonObject) -> ToolOutput:
@@ -82,7 +82,7 @@ def error_output(
     on_error = _text(result.on_error, names)
     if on_error:
         output["on_error"] = cut(on_error, result.max_chars)
-    return ToolOutput(text=_json(output), ok=False, error=error, http_status=status)
+    return ToolOutput(text=compact_json(output), ok=False, error=error, http_status=status)
 
 
 def cut(text: str, limit: int) -> str:
@@ -98,7 +98,7 @@ def _refusal(reply: EndpointReply, limit: int) -> Json:
     if reply.status is None or not 400 <= reply.status <= 499 or reply.is_empty:
         return None
     if reply.is_json:
-        text = _json(reply.value)
+        text = compact_json(reply.value)
         return reply.value if len(text) <= limit else cut(text, limit)
     if reply.text is None or reply.media_type == "text/html" or _HTML.match(reply.text):
         return None
@@ -133,7 +133,3 @@ def _text(template: Template | None, names: JsonObject) -> str:
         return template.text(names) if template is not None else ""
     except TemplateFailure:
         return ""
-
-
-def _json(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
