@@ -39,12 +39,8 @@ if TYPE_CHECKING:
 
 # What is reported about an agent only because runner.yaml was not read.
 _NEEDS_RUNNER = {
-    "unknown-secret",
-    "unknown-tool",
-    "unknown-schedule",
-    "unknown-name",
-    "missing-default",
-    "default-country",
+    *("unknown-secret", "unknown-tool", "unknown-schedule", "unknown-name"),
+    *("missing-default", "default-country"),
 }
 # What is reported about a file only because the agents beside it were not read.
 _NEEDS_AGENTS = {"unknown-agent", "unreached-agent"}

@@ -126,7 +126,7 @@ async def examine_voice_api(
 def key_finding(answer: ApiReply, base_url: str, reference: str) -> Finding:
     """What the API says of the key. Pure, as is everything below."""
     reply = answer.reply
-    code, message = account.complaint(reply)
+    code, message = account.error_of(reply)
     said = f"{reply.status}: {_cut(message)}" if message else str(reply.status)
     match reply.status:
         case None:
@@ -199,7 +199,7 @@ def model_findings(
 
 def session_finding(agent: Agent, reply: HttpReply) -> Finding:
     subject = Subject(f"agent {agent.id}")
-    _, message = account.complaint(reply)
+    _, message = account.error_of(reply)
     match reply.status:
         case None:
             return subject.warning(f"its session was not checked: {reply.detail}", "try again")

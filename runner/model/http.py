@@ -1,7 +1,11 @@
 """A request to the user's endpoint and its result, as values."""
 
+import json
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Self
+
+from runner.model.values import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,14 @@ class HttpRequest:
     timeout_s: float = 10.0
     oauth: Grant | None = None
     """The request needs a bearer token of this grant, which the sender gets and adds."""
+
+    @classmethod
+    def post_json(cls, url: str, body: Json, timeout_s: float = 10.0) -> Self:
+        """A POST of this value as JSON."""
+        headers = (("Content-Type", "application/json"),)
+        return cls(
+            method="POST", url=url, headers=headers, body=json.dumps(body).encode(), timeout_s=timeout_s
+        )
 
 
 class Failure(Enum):

@@ -39,19 +39,17 @@ def session_request(agent: Agent) -> HttpRequest:
         "expires_after": {"anchor": "created_at", "seconds": SHORTEST_S},
         "session": session_body(agent, "A session that is checked and never used."),
     }
-    return HttpRequest(
-        method="POST",
-        url="/realtime/client_secrets",
-        headers=(("Content-Type", "application/json"),),
-        body=json.dumps(body).encode(),
-    )
+    return HttpRequest.post_json("/realtime/client_secrets", body)
 
 
-def complaint(reply: HttpReply) -> tuple[str, str]:
-    """Code and message of an error; empty where the reply has none."""
+def error_of(reply: HttpReply) -> tuple[str, str]:
+    """Code and message of the API's `{"error": {…}}`; each empty where the reply has none, such as the page
+    of a proxy.
+    """
     match _parsed(reply):
         case {"error": {**error}}:
-            return str(error.get("code") or error.get("type") or ""), str(error.get("message") or "")
+            code, message = error.get("code") or error.get("type"), error.get("message")
+            return code if isinstance(code, str) else "", message if isinstance(message, str) else ""
         case _:
             return "", ""
 

@@ -3,8 +3,6 @@
 Whoever has one holds the session's data channel.
 """
 
-import json
-
 from runner.api.realtime.session import session_body
 from runner.model.action import AnswerCall
 from runner.model.http import HttpReply, HttpRequest
@@ -21,12 +19,7 @@ def secret_request(answer: AnswerCall) -> HttpRequest:
         "expires_after": {"anchor": "created_at", "seconds": LASTS_S},
         "session": session_body(answer.agent, answer.instructions, answer.servers),
     }
-    return HttpRequest(
-        method="POST",
-        url="/realtime/client_secrets",
-        headers=(("Content-Type", "application/json"),),
-        body=json.dumps(body).encode(),
-    )
+    return HttpRequest.post_json("/realtime/client_secrets", body)
 
 
 def secret_of(reply: HttpReply) -> JsonObject | None:

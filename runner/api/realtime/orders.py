@@ -4,12 +4,12 @@ Source: https://developers.openai.com/api/docs/guides/realtime-sip and the refer
 """
 
 import json
-from collections.abc import Mapping
 from hashlib import blake2b
 from typing import assert_never
 from urllib.parse import quote, unquote, urlsplit
 
 from runner.api.port import Order
+from runner.api.realtime.account import error_of
 from runner.api.realtime.facts import INSUFFICIENT_QUOTA
 from runner.api.realtime.session import session_body
 from runner.model.action import AnswerCall, HangUp, Refer, RejectCall
@@ -23,7 +23,7 @@ from runner.model.event import (
     RejectReplied,
 )
 from runner.model.http import HttpReply, HttpRequest
-from runner.model.values import Json, JsonObject
+from runner.model.values import JsonObject
 
 REPLY_S = 6.0
 """Accept was seen to take 5.3 s to report that the caller has gone; a shorter wait would look like an API
@@ -32,7 +32,9 @@ without an answer.
 REFER_REPLY_S = 10.0
 
 LONGEST_MESSAGE = 200
+"""Characters of the API's message in a line of the log."""
 LONGEST_ID = 200
+"""Of a call, in characters: it becomes part of paths."""
 
 
 def request(order: Order, call_id: str) -> HttpRequest:
@@ -52,13 +54,10 @@ def request(order: Order, call_id: str) -> HttpRequest:
             action = "hangup"
         case _:
             assert_never(order)
-    return HttpRequest(
-        method="POST",
-        url=f"/realtime/calls/{quote(call_id, safe='')}/{action}",
-        headers=() if body is None else (("Content-Type", "application/json"),),
-        body=None if body is None else json.dumps(body).encode(),
-        timeout_s=timeout_s,
-    )
+    url = f"/realtime/calls/{quote(call_id, safe='')}/{action}"
+    if body is None:
+        return HttpRequest(method="POST", url=url, timeout_s=timeout_s)
+    return HttpRequest.post_json(url, body, timeout_s)
 
 
 def is_retryable(order: Order, reply: HttpReply) -> bool:
@@ -189,17 +188,5 @@ def _error(reply: HttpReply, *, may_quote_key: bool) -> tuple[str, str]:
     """Code and message of the API's `{"error": {…}}`, each empty where there is none."""
     if _is_ok(reply):
         return "", ""
-    error: Json = None
-    try:
-        body = json.loads(reply.body)
-        error = body.get("error") if isinstance(body, dict) else None
-    except (ValueError, RecursionError):
-        pass  # A proxy's error page: its status says enough.
-    if not isinstance(error, Mapping):
-        return "", ""
-    code, message = error.get("code") or error.get("type"), error.get("message")
-    is_told = isinstance(message, str) and not may_quote_key
-    return (
-        code if isinstance(code, str) else "",
-        " ".join(str(message).split())[:LONGEST_MESSAGE] if is_told else "",
-    )
+    code, message = error_of(reply)
+    return code, "" if may_quote_key else " ".join(message.split())[:LONGEST_MESSAGE]

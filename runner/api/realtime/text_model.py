@@ -7,7 +7,7 @@ https://developers.openai.com/api/docs/guides/structured-outputs.
 import json
 from collections.abc import Iterator, Mapping
 
-from runner.api.realtime.account import complaint
+from runner.api.realtime.account import error_of
 from runner.api.realtime.strict_schema import strict_form, without_nulls
 from runner.model.http import HttpReply, HttpRequest
 from runner.model.question import Answer, Answered, NoAnswer, Question, UselessAnswer
@@ -40,13 +40,7 @@ def request(question: Question) -> HttpRequest:
         # The API keeps responses for a month unless told otherwise; this one holds a conversation.
         "store": False,
     }
-    return HttpRequest(
-        method="POST",
-        url="/responses",
-        headers=(("Content-Type", "application/json"),),
-        body=json.dumps(body).encode(),
-        timeout_s=REPLY_S,
-    )
+    return HttpRequest.post_json("/responses", body, REPLY_S)
 
 
 def answer(question: Question, reply: HttpReply) -> Answer:
@@ -68,7 +62,7 @@ def answer(question: Question, reply: HttpReply) -> Answer:
 
 
 def _refusal(reply: HttpReply) -> str:
-    code, message = complaint(reply)
+    code, message = error_of(reply)
     # A message about our key quotes the end of it.
     said = [code, "" if reply.status in (401, 403) else message[:LONGEST_MESSAGE]]
     words = ": ".join(filter(None, said))
