@@ -14,10 +14,10 @@ What a user meets, beside Jinja's own documentation:
 Data is never template text: a value with `{{` in it stays as it is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.errors import TemplateError, TemplateFailure
 from runner.model.template import Templated
@@ -103,6 +103,15 @@ def compile_template(source: str) -> CompiledTemplate:
     from runner.call.templates.program import Program  # noqa: PLC0415 - as above
 
     return CompiledTemplate(source, Program(source, text, typed=True))
+
+
+def templates_in(tree: Any) -> Iterator[CompiledTemplate]:
+    """Every template in a JSON value whose strings are templates."""
+    if isinstance(tree, CompiledTemplate):
+        yield tree
+    elif isinstance(tree, Mapping | list):
+        for entry in tree.values() if isinstance(tree, Mapping) else tree:
+            yield from templates_in(entry)
 
 
 def has_expressions(source: str) -> bool:

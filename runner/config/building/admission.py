@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from runner.call.templates.template import CompiledTemplate
+from runner.call.templates.template import templates_in
 from runner.config.building.duration import duration_s
 from runner.config.building.tool_http import build_http
 from runner.config.checking.checked import Checked
@@ -42,7 +42,7 @@ def build_lookup(
         why_no_args='"args" exists only inside a tool; the lookup is sent before any is called',
     )
     binding = build_http(http, asking, problems)
-    timeout_s = duration_s(timeout, problems) if timeout is not None else None
+    timeout_s = duration_s(timeout, problems)
     if binding is None:
         return None
     if binding.body is not None and binding.body.is_arguments:
@@ -55,15 +55,8 @@ def build_lookup(
 
 
 def _names_lookup(value: Templated) -> bool:
-    match value:
-        case CompiledTemplate():
-            return any(reference.path[0] == "lookup" for reference in value.references)
-        case Mapping():
-            return any(_names_lookup(entry) for entry in value.values())
-        case list():
-            return any(_names_lookup(entry) for entry in value)
-        case _:
-            return False
+    references = (reference for each in templates_in(value) for reference in each.references)
+    return any(reference.path[0] == "lookup" for reference in references)
 
 
 def _check_times(node: Node, lookup: Lookup, problems: Problems) -> None:

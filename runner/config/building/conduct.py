@@ -27,7 +27,7 @@ def build_limits(
         return Limits()
     default = Limits()
     duration, most = node.get("max_duration"), node.get("max_cost")
-    seconds = duration_s(duration, problems, at_least_s=1.0) if duration is not None else None
+    seconds = duration_s(duration, problems, at_least_s=1.0)
     if duration is not None and seconds is not None and seconds > LONGEST_S:
         longest = f"{LONGEST_S / 60:g} minutes"
         message = f'"{duration.text}" is never reached: the voice API ends every call after {longest}'
@@ -47,7 +47,7 @@ def build_limits(
         max_tool_calls=_count(node.get("max_tool_calls")),
         concurrent_calls=_count(node.get("concurrent_calls")),
         calls_per_day=_count(node.get("calls_per_day")),
-        ghost_after_s=_seconds(node.get("ghost_after"), problems),
+        ghost_after_s=duration_s(node.get("ghost_after"), problems),
     )
 
 
@@ -58,7 +58,7 @@ def build_keys(node: Node | None, problems: Problems) -> Keys | None:
     until, private = node.get("until"), node.get("private")
     return Keys(
         until=until.text if until is not None else None,
-        timeout_s=_seconds(node.get("timeout"), problems) or Keys().timeout_s,
+        timeout_s=duration_s(node.get("timeout"), problems) or Keys().timeout_s,
         max_keys=_count(node.get("max")),
         private=private is not None and private.value is True,
     )
@@ -110,7 +110,7 @@ def _wind_down(node: Node | None, max_duration_s: float, scope: Scope, problems:
     if node is None:
         return None
     before, instruction = node.get("before"), template(node.get("tell"), scope, problems)
-    seconds = _seconds(before, problems)
+    seconds = duration_s(before, problems)
     if before is None or seconds is None or instruction is None:
         return None
     if seconds >= max_duration_s:
@@ -122,14 +122,10 @@ def _wind_down(node: Node | None, max_duration_s: float, scope: Scope, problems:
 def _silence(node: Node | None, scope: Scope, problems: Problems) -> Silence | None:
     if node is None:
         return None
-    after_s, say = _seconds(node.get("after"), problems), spoken(node.get("say"), scope, problems)
+    after_s, say = duration_s(node.get("after"), problems), spoken(node.get("say"), scope, problems)
     if after_s is None or say is None:
         return None
     return Silence(after_s=after_s, say=say, times=_count(node.get("times")) or 2)
-
-
-def _seconds(node: Node | None, problems: Problems) -> float | None:
-    return duration_s(node, problems) if node is not None else None
 
 
 def _count(node: Node | None) -> int | None:

@@ -1,10 +1,10 @@
 """Builds the destination of a transfer. A caller must not be able to choose it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from runner.call.addresses.target import e164_target, is_target
-from runner.call.templates.template import CompiledTemplate
+from runner.call.templates.template import CompiledTemplate, templates_in
 from runner.config.building.templates import template
 from runner.config.checking.scope import Scope
 from runner.config.node import Node
@@ -42,20 +42,9 @@ def caller_variables(variables: Mapping[str, Templated]) -> frozenset[str]:
     """The variables that hold data of the caller. Each may be rendered from those before it."""
     names: frozenset[str] = frozenset()
     for name, tree in variables.items():
-        if any(_caller_data(each, names) for each in _templates(tree)):
+        if any(_caller_data(each, names) for each in templates_in(tree)):
             names |= {name}
     return names
-
-
-def _templates(tree: Templated) -> Iterator[CompiledTemplate]:
-    if isinstance(tree, CompiledTemplate):
-        yield tree
-    elif isinstance(tree, Mapping):
-        for entry in tree.values():
-            yield from _templates(entry)
-    elif isinstance(tree, list):
-        for entry in tree:
-            yield from _templates(entry)
 
 
 def _caller_data(compiled: CompiledTemplate, variables: frozenset[str]) -> "list[Reference]":

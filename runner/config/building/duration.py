@@ -7,8 +7,12 @@ LONGEST_S = 366 * 24 * 3600.0
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def duration_s(node: Node, problems: Problems, *, at_least_s: float = 0.001) -> float | None:
-    """The seconds of a duration with a correct form; None after noting a problem with its value."""
+def duration_s(node: Node | None, problems: Problems, *, at_least_s: float = 0.001) -> float | None:
+    """The seconds of a duration with a correct form; None where there is none, or after noting a problem with
+    its value.
+    """
+    if node is None:
+        return None
     text = node.text
     unit = text.lstrip("0123456789.")
     seconds = round(float(text.removesuffix(unit)) * _UNITS[unit], 6)

@@ -49,8 +49,8 @@ def server(runner: Checked, problems: Problems) -> Server:
     default = Server()
     host, port = runner.part("server", "host"), runner.part("server", "port")
     drain, age = runner.part("server", "drain_timeout"), runner.part("server", "max_call_age")
-    drain_s = duration_s(drain, problems, at_least_s=0.0) if drain else None
-    age_s = duration_s(age, problems) if age else None
+    drain_s = duration_s(drain, problems, at_least_s=0.0)
+    age_s = duration_s(age, problems)
     return Server(
         host=host.text if host else default.host,
         port=_whole(port) if port else default.port,

@@ -98,7 +98,7 @@ def _flag(node: Node, key: str) -> bool:
 def _waiting_steps(tool: Node, scope: Scope, problems: Problems) -> Iterator[WaitingStep]:
     for step in tool.entries_at("while_waiting"):
         after, say, tell = (step.get(key) for key in ("after", "say", "tell"))
-        after_s = duration_s(after, problems) if after is not None else None
+        after_s = duration_s(after, problems)
         texts = (say.entries() or (say,)) if say is not None else ()
         sentences = [spoken(text, scope, problems) for text in texts]
         if after_s is not None:

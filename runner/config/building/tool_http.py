@@ -86,7 +86,7 @@ class _Builder:
             sign=sign,
             retries=retries,
         )
-        timeout_s = duration_s(timeout, self._problems) if timeout is not None else None
+        timeout_s = duration_s(timeout, self._problems)
         return binding if timeout_s is None else replace(binding, timeout_s=timeout_s)
 
     def _template(self, node: Node | None) -> "CompiledTemplate | None":
@@ -246,7 +246,7 @@ def build_retries(node: Node | None, problems: Problems) -> Retries:
     if node is None:
         return Retries()
     attempts, backoff, on = node.get("attempts"), node.get("backoff"), node.get("on")
-    backoff_s = duration_s(backoff, problems) if backoff is not None else None
+    backoff_s = duration_s(backoff, problems)
     return Retries(
         attempts=int(attempts.text) if attempts is not None else 1,
         backoff_s=backoff_s if backoff_s is not None else Retries().backoff_s,

@@ -99,9 +99,10 @@ def _as_declared(node: Node, tool: Tool, scope: Scope, problems: Problems) -> To
         tool = replace(tool, description=description.text)
     binding = tool.binding
     if isinstance(binding, HttpBinding):
-        timeout_s = duration_s(timeout, problems) if timeout is not None else None
         retries = build_retries(node.get("retries"), problems)
-        binding = replace(binding, retries=retries, timeout_s=timeout_s or binding.timeout_s)
+        binding = replace(
+            binding, retries=retries, timeout_s=duration_s(timeout, problems) or binding.timeout_s
+        )
     shapes, is_open = argument_shapes(_node(tool.parameters, node.place))
     conduct_scope = replace(scope, args=shapes, args_open=is_open).without_secrets()
     tool = with_conduct(replace(tool, binding=binding), node, conduct_scope, problems)

@@ -51,7 +51,7 @@ def _reply(node: Node, problems: Problems) -> Reply | TransferEnd:
         status=int(status.text) if status is not None else None,
         body=content.encode() if content is not None else None,
         content_type=kind.text if kind is not None else default,
-        delay_s=(duration_s(delay, problems, at_least_s=0.0) or 0.0) if delay is not None else 0.0,
+        delay_s=duration_s(delay, problems, at_least_s=0.0) or 0.0,
         failure=_FAILURES[named[0]] if named else None,
     )
 

@@ -96,7 +96,7 @@ def _calls(node: Node, scope: ScenarioScope, problems: Problems, *, says: Node |
 
 def _interruption(node: Node, problems: Problems) -> CallerInterrupts | None:
     after, caller = node.get("after"), node.get("caller")
-    after_s = duration_s(after, problems) if after is not None else None
+    after_s = duration_s(after, problems)
     if after_s is None:
         return None
     return CallerInterrupts(after_s=after_s, text=caller.text if caller is not None else "")
