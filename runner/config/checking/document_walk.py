@@ -247,13 +247,8 @@ class Walk:
             is_left_out = not node.key_places.keys() <= node.value.keys()
             if is_left_out and not keys.keys() & node.value.keys():
                 return node  # An unknown key, which is reported already, was meant to choose the branch.
-            inside = {
-                key: self._resolved(branch["properties"][key]).get("properties", {})
-                for key, branch in keys.items()
-                if key in branch.get("properties", {})
-            }
             whose, right_one = subject(name, schema), schema["errorMessage"]
-            chosen = by_key(node, keys, known, inside, subject=whose, right=right_one)
+            chosen = by_key(node, keys, known, self._resolved, subject=whose, right=right_one)
             if not isinstance(chosen, Mistake):
                 chosen = {**chosen, OTHER_KEYS: list(keys)}
         if isinstance(chosen, Mistake):

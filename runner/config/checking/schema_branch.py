@@ -1,6 +1,6 @@
 """Chooses the branch of a union that a mapping was meant to be, so that only that one is checked."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from runner.config.checking.other_words import our_word
@@ -37,14 +37,14 @@ def by_key(
     node: Node,
     branches: Mapping[str, JsonObject],
     common: Collection[str],
-    inside: Mapping[str, Collection[str]],
+    flat: Callable[[JsonObject], JsonObject],
     *,
     subject: str,
     right: str,
 ) -> JsonObject | Mistake:
     """The branch whose own key is there, e.g. `http` in a tool. `right` says what would be.
 
-    `common` are the keys that stand beside those of any branch, `inside` those below the key of each.
+    `common` are the keys that stand beside those of any branch; `flat` reads a schema's `$ref`.
     """
     present = [key for key in branches if node.get(key) is not None]
     for key in present:
@@ -62,7 +62,7 @@ def by_key(
             _typed(node, unknown, branches)
             or _in_our_words(unknown, branches)
             or did_you_mean(unknown, branches)
-            or _inside(unknown, inside)
+            or _inside(unknown, branches, flat)
             or f"; {right}"
         )
         message = f'unknown key "{unknown}"{hint}'
@@ -90,6 +90,7 @@ def _typed(node: Node, key: str, branches: Collection[str]) -> str:
     return ""
 
 
-def _inside(key: str, branches: Mapping[str, Collection[str]]) -> str:
-    names = [name for name, keys in branches.items() if key in keys]
+def _inside(key: str, branches: Mapping[str, JsonObject], flat: Callable[[JsonObject], JsonObject]) -> str:
+    below = {name: flat(branch.get("properties", {}).get(name, {})) for name, branch in branches.items()}
+    names = [name for name, schema in below.items() if key in schema.get("properties", {})]
     return f'; it belongs inside of "{names[0]}"' if len(names) == 1 else ""
