@@ -24,6 +24,7 @@ from runner.standin.webhook import SignedWebhook, call_incoming, new_secret
 from tests.certificates import Authority
 from tests.cpu import took_at_most
 from tests.patience import PATIENCE_S
+from tests.processes import CLOCK
 from tests.serve.bounds import configuration
 from tests.serve.bounds.metered import METER
 from tests.serve.bounds.neighbour import Endpoint, Neighbour
@@ -316,6 +317,8 @@ class Service:
         yield
         await self.neighbour.is_served()
         longest = await self.holds()
+        if "FAKETIME" in CLOCK:  # a look at the clock may cost more than all that is measured here
+            return
         if not took_at_most(longest["busy_s"], MOST_BUSY_S):
             raise LoopHeldError(f"one turn of the loop worked for {longest['busy_s']:.3f} s")
         if longest["blocked_s"] - self._stopped_s > MOST_BLOCKED_S:
