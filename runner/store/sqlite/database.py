@@ -15,6 +15,7 @@ from runner.errors import CannotRunError, StoreError, StoreRefusedError
 from runner.store.migrations import migrations
 from runner.store.sqlite.inspection import APPLICATION_ID, damage_of, state_of
 from runner.store.sqlite.worker import Worker
+from runner.store.sqlite.write_queue import WriteQueue
 
 NEEDED = (3, 37)
 """The first SQLite with STRICT tables; RETURNING is older."""
@@ -50,6 +51,7 @@ class Database:
         self._is_locked = False
         """Whether the last attempt failed because another process was writing."""
         self._thread = Worker("store")
+        self._writes = WriteQueue(self._write)
 
     async def open(self) -> None:
         """Create the file if necessary; else check that it is ours, undamaged, and writable.
@@ -69,14 +71,18 @@ class Database:
 
     async def read(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
         """Run work that changes nothing and return its result. Raises StoreError."""
-        return await self._run(work, "BEGIN")
+        return await self._on_thread(lambda: self._run(work, "BEGIN"))
 
     async def write(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
         """Run work in a transaction and return its result. Raises StoreError, and then nothing is done.
 
         Work that has begun is finished, whether or not anybody waits for it.
         """
-        return await self._run(work, "BEGIN IMMEDIATE")
+        if self._is_closed:
+            raise StoreError("the store is closed")
+        write = self._writes.put(work)
+        await self._thread.do(lambda: self._writes.finish(write))
+        return write.result()
 
     async def close(self) -> None:
         """Close the file, after at most `CLOSE_S`. Queued work fails with StoreError."""
@@ -88,26 +94,26 @@ class Database:
                 await self._thread.do(self._disconnect)
         self._thread.stop()
 
-    async def _run(self, work: Callable[[sqlite3.Connection], _Result], begin: str) -> _Result:
-        def run() -> _Result:
-            if self._is_closed:
-                raise StoreError("the store is closed")
-            try:
-                return self._transaction(work, begin)
-            except _REFUSALS as error:
-                raise StoreRefusedError(str(error)) from None
-            except _FAILURES as error:
-                self._is_locked = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
-                raise StoreError(self._reason(error)) from None
-
-        return await self._on_thread(run)
-
     async def _on_thread(self, work: Callable[[], _Result]) -> _Result:
         if self._is_closed:
             raise StoreError("the store is closed")
         return await self._thread.do(work)
 
     # On the thread
+
+    def _write(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        self._run(work, "BEGIN IMMEDIATE")
+
+    def _run(self, work: Callable[[sqlite3.Connection], _Result], begin: str) -> _Result:
+        if self._is_closed:
+            raise StoreError("the store is closed")
+        try:
+            return self._transaction(work, begin)
+        except _REFUSALS as error:
+            raise StoreRefusedError(str(error)) from None
+        except _FAILURES as error:
+            self._is_locked = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+            raise StoreError(self._reason(error)) from None
 
     def _open(self) -> None:
         _check_whole(self._connected(), self.path)

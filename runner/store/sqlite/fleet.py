@@ -40,8 +40,6 @@ def claim(
     call_id, agent = rows.column_text(call.id), rows.column_text(call.agent)
     if (reached := _reached(connection, call_id, agent, call.began_at, limits)) is not None:
         return Claim(reached=reached)
-    if connection.execute("SELECT 1 FROM calls WHERE id = ?", (call_id,)).fetchone():
-        return Claim()
     api_call_id = _api_call_id(call)
     if (
         api_call_id is not None
@@ -51,24 +49,36 @@ def claim(
         ).fetchone()
     ):
         return Claim()
-    known = connection.execute(
-        "SELECT runner, fence, state FROM live_calls WHERE id = ?", (call_id,)
-    ).fetchone()
-    ours = call
-    if known is not None:
-        holder, fence, state = known
-        if state != CallState.RINGING.value:
-            return Claim()
-        ours = replace(call, fence=fence if holder == runner else fence + 1)
-    connection.execute(
-        f"INSERT OR REPLACE INTO live_calls (runner, {rows.HELD_CALL}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-        (runner, *_row(ours)),
-    )
+    is_new = connection.execute(
+        f"""INSERT INTO live_calls (runner, {rows.HELD_CALL}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+        WHERE NOT EXISTS (SELECT 1 FROM calls WHERE id = ?2) ON CONFLICT (id) DO NOTHING""",  # noqa: S608
+        (runner, *_row(call)),
+    ).rowcount
+    ours: HeldCall | None = call if is_new else _claimed_again(connection, runner, call)
+    if ours is None:
+        return Claim()
     if ring is not None:
         # In place of what a process before us has written.
         journal_log.delete(connection, call.id)
         journal_log.write(connection, [ring])
     return Claim(ours=ours)
+
+
+def _claimed_again(connection: Connection, runner: str, call: HeldCall) -> HeldCall | None:
+    """A call that was claimed before, and still rings; None for one that does not."""
+    known = connection.execute(
+        "SELECT runner, fence FROM live_calls WHERE id = ? AND state = ?",
+        (rows.column_text(call.id), CallState.RINGING.value),
+    ).fetchone()
+    if known is None:
+        return None
+    holder, fence = known
+    ours = replace(call, fence=fence if holder == runner else fence + 1)
+    connection.execute(
+        f"INSERT OR REPLACE INTO live_calls (runner, {rows.HELD_CALL}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        (runner, *_row(ours)),
+    )
+    return ours
 
 
 def set_state(connection: Connection, runner: str, call: HeldCall) -> int:

@@ -43,22 +43,21 @@ class _Logged(NamedTuple):
 
 def write(connection: Connection, pieces: Sequence[SealedEntries]) -> None:
     """Write pieces. A piece that was written before is replaced."""
-    if not pieces:
+    first = [piece for piece in pieces if not piece.first_seq]
+    if first:
+        connection.executemany(
+            f"""INSERT INTO journal (call_id, first_seq, entries, since)
+            VALUES (?, 0, ?, coalesce((SELECT max(upto) FROM journal_log), 0)) {REPLACED}""",  # noqa: S608
+            [(rows.column_text(piece.call_id), piece.entries) for piece in first],
+        )
+    others = [piece for piece in pieces if piece.first_seq] if first else pieces
+    if not others:
         return
     # Asked for together, without subqueries, they would be searched for in all rows.
     begin, end = connection.execute(
         "SELECT (SELECT min(upto) FROM journal_log), (SELECT max(upto) FROM journal_log)"
     ).fetchone()
     end = end or 0
-    first = [piece for piece in pieces if not piece.first_seq]
-    connection.executemany(
-        f"""INSERT INTO journal (call_id, first_seq, entries, since)
-        VALUES (?, 0, ?, ?) {REPLACED}""",  # noqa: S608 - our own text
-        [(rows.column_text(piece.call_id), piece.entries, end) for piece in first],
-    )
-    others = [piece for piece in pieces if piece.first_seq] if first else pieces
-    if not others:
-        return
     kept: list[_Logged] = []
     if begin is not None and end - begin > LEAST_BYTES:
         new_bytes = sum([len(piece.entries) for piece in others])
