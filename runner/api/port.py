@@ -123,7 +123,7 @@ class VoiceApi(Protocol):
 
     @property
     def out_of_quota(self) -> str:
-        """The code of the error of an account without credit, for which an alert waits."""
+        """The API's error code for an account without credit, which an alert watches."""
 
     def ringing(self, event: WebhookEvent) -> Ringing | None:
         """The call that a webhook announces; None when it announces no call of this API.

@@ -1,7 +1,7 @@
 """Checks the voice API with the key: connection, key, clock, models, sessions."""
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -32,8 +32,6 @@ MODELS = Subject("models")
 REPLY_S = 10.0
 MOST_SKEW_S = 30.0
 """A larger difference of clocks is reported: webhooks are refused from TOLERANCE_S on."""
-SLOW_S = 1.0
-"""The API answers within a few hundred milliseconds from anywhere."""
 MOST_MESSAGE = 300
 
 
@@ -42,54 +40,47 @@ class ApiReply:
     """A reply and its headers."""
 
     reply: HttpReply
-    took_s: float = 0.0
     at: Instant | None = None
     """The API's clock."""
     project: str = ""
 
 
-class VoiceApiClient:
-    """Sends a few requests with the key, one attempt each. Made by `client`."""
+@asynccontextmanager
+async def _client(
+    provider: Provider, base_url: str, key: str, tls: ssl.SSLContext
+) -> AsyncIterator[Callable[[HttpRequest], Awaitable[ApiReply]]]:
+    """A function that sends a request with the key, once, and returns the reply, or why there is none."""
+    authentication = Authentication.by(provider.key_header).headers(key)
+    connector = aiohttp.TCPConnector(ssl=tls)
+    async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, headers: Mapping[str, str]) -> None:
-        self._session = session
-        self._base_url = base_url.rstrip("/")
-        self._headers = headers
+        async def send(request: HttpRequest) -> ApiReply:
+            try:
+                async with session.request(
+                    request.method,
+                    URL(base_url.rstrip("/") + request.url, encoded=True),
+                    data=request.body,
+                    headers={"Accept-Encoding": ACCEPT_ENCODING, **dict(request.headers), **authentication},
+                    timeout=aiohttp.ClientTimeout(total=REPLY_S),
+                    allow_redirects=False,
+                ) as response:
+                    body = await read_body(response)
+                    return ApiReply(
+                        reply=HttpReply(
+                            status=response.status, body=body, content_type=response.content_type
+                        ),
+                        at=_date(response.headers.get("Date")),
+                        project=response.headers.get("openai-project", ""),
+                    )
+            except TimeoutError:
+                failure, detail = Failure.TIMEOUT, f"no reply within {REPLY_S:g} s"
+            except BodyError as error:
+                failure, detail = error.failure, error.detail
+            except (aiohttp.ClientError, OSError) as error:
+                failure, detail = Failure.CONNECTION, str(error) or "no reply"
+            return ApiReply(reply=HttpReply(failure=failure, detail=detail))
 
-    @classmethod
-    @asynccontextmanager
-    async def client(
-        cls, provider: Provider, base_url: str, key: str, tls: ssl.SSLContext
-    ) -> AsyncIterator["VoiceApiClient"]:
-        """A client that is closed at the end."""
-        headers = Authentication.by(provider.key_header).headers(key)
-        connector = aiohttp.TCPConnector(ssl=tls)
-        async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
-            yield cls(session, base_url, headers)
-
-    async def send(self, request: HttpRequest) -> ApiReply:
-        """The reply, or why there is none."""
-        try:
-            async with self._session.request(
-                request.method,
-                URL(self._base_url + request.url, encoded=True),
-                data=request.body,
-                headers={"Accept-Encoding": ACCEPT_ENCODING, **dict(request.headers), **self._headers},
-                timeout=aiohttp.ClientTimeout(total=REPLY_S),
-                allow_redirects=False,
-            ) as response:
-                body = await read_body(response)
-                return ApiReply(
-                    reply=HttpReply(status=response.status, body=body, content_type=response.content_type),
-                    at=_date(response.headers.get("Date")),
-                    project=response.headers.get("openai-project", ""),
-                )
-        except TimeoutError:
-            return ApiReply(reply=HttpReply(failure=Failure.TIMEOUT, detail=f"no reply within {REPLY_S:g} s"))
-        except BodyError as error:
-            return ApiReply(reply=HttpReply(failure=error.failure, detail=error.detail))
-        except (aiohttp.ClientError, OSError) as error:
-            return ApiReply(reply=HttpReply(failure=Failure.CONNECTION, detail=str(error) or "no reply"))
+        yield send
 
 
 async def examine_voice_api(
@@ -106,8 +97,8 @@ async def examine_voice_api(
     if isinstance(reached, NotReached):
         return [reached.finding(VOICE_API, base_url)]
     provider = configuration.settings.provider
-    async with VoiceApiClient.client(provider, base_url, key, tls) as client:
-        answer = await client.send(account.models_request())
+    async with _client(provider, base_url, key, tls) as send:
+        answer = await send(account.models_request())
         findings = [key_finding(answer, base_url, str(provider.api_key))]
         if answer.at is not None:
             findings.append(clock_finding(now - answer.at))
@@ -118,7 +109,7 @@ async def examine_voice_api(
         unknown = frozenset() if models is None else _models(configuration).keys() - models
         for agent in configuration.agents.values():
             if agent.model not in unknown:
-                checked = await client.send(account.session_request(agent))
+                checked = await send(account.session_request(agent))
                 findings.append(session_finding(agent, checked.reply))
     return findings
 

@@ -5,7 +5,6 @@ PgBouncer may give each transaction another server connection.
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias, TypeVar
@@ -15,8 +14,6 @@ import asyncpg
 from runner.errors import CannotRunError, StoreError, StoreRefusedError
 from runner.store.migrations import migrations
 from runner.store.url import without_password
-
-log = logging.getLogger("runner.store")
 
 CONNECTIONS = 8
 """Most connections of one runner. Each is held for a transaction of some milliseconds."""
