@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from runner.doctor.finding import Finding, Subject
+from runner.doctor.finding import Finding, Topic
 from runner.doctor.probe import EXPIRES_SOON_S, LookUp, NotReached, Reached, probe
 from runner.model.settings import Configuration
 from runner.model.tool import ClientCredentials, HttpBinding
@@ -13,7 +13,7 @@ from runner.model.values import Instant
 from runner.wording import plural
 
 AT_ONCE = 8
-ENDPOINT = Subject("endpoint")
+ENDPOINT = Topic("endpoint")
 
 
 async def examine_endpoints(

@@ -7,7 +7,7 @@ from typing import Any
 
 from runner.api.webhook import MIN_KEY_BYTES, is_secret
 from runner.doctor.endpoints import examine_endpoints
-from runner.doctor.finding import Finding, Subject
+from runner.doctor.finding import Finding, Topic
 from runner.doctor.machine import examine_port, files_finding
 from runner.doctor.probe import LookUp
 from runner.doctor.store import STORE, examine_store
@@ -19,8 +19,8 @@ from runner.model.values import Instant
 from runner.serve.provider_secrets import is_api_key
 from runner.serve.secrets import find_secret, find_store
 
-WEBHOOK_SECRET = Subject("webhook secret")
-SECRETS = Subject("secrets")
+WEBHOOK_SECRET = Topic("webhook secret")
+SECRETS = Topic("secrets")
 
 
 async def examine(

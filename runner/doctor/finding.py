@@ -29,8 +29,8 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """A thing that is checked; makes the findings about it."""
+class Topic:
+    """One thing that is checked; makes the findings about it."""
 
     name: str
 

@@ -6,12 +6,12 @@ from contextlib import closing
 
 import aiohttp
 
-from runner.doctor.finding import Finding, Subject
+from runner.doctor.finding import Finding, Topic
 from runner.model.settings import Server
 from runner.serve.descriptors import DescriptorShares
 
-PORT = Subject("port")
-OPEN_FILES = Subject("open files")
+PORT = Topic("port")
+OPEN_FILES = Topic("open files")
 
 ANSWER_S = 2.0
 FEW_CALLS = 100

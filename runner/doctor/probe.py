@@ -11,7 +11,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from runner.call.tools.egress import refuse_address
-from runner.doctor.finding import Finding, Subject
+from runner.doctor.finding import Finding, Topic
 from runner.model.settings import Egress
 from runner.model.values import Instant
 
@@ -57,7 +57,7 @@ class NotReached:
     obstacle: Obstacle
     detail: str
 
-    def finding(self, subject: Subject, what: str = "") -> Finding:
+    def finding(self, subject: Topic, what: str = "") -> Finding:
         """The finding for it. `what` comes before the detail."""
         text = f"{what}: {self.detail}" if what else self.detail
         return subject.error(text, self.obstacle.value)

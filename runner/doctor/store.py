@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from runner.doctor.finding import Finding, Subject
+from runner.doctor.finding import Finding, Topic
 from runner.store.postgresql import inspection as postgresql
 from runner.store.postgresql.inspection import DatabaseState
 from runner.store.sqlite import inspection as sqlite
@@ -21,7 +21,7 @@ CHECK_S = 5.0
 CONNECT_S = 5.0
 SLOW_S = 0.05
 """Between a runner and its PostgreSQL: each answer waits for a claim."""
-STORE = Subject("store")
+STORE = Topic("store")
 
 
 async def examine_store(url: str) -> Finding:

@@ -14,7 +14,7 @@ from runner.api.port import Authentication
 from runner.api.realtime import account, facts
 from runner.api.webhook import TOLERANCE_S
 from runner.config.checking.suggest import did_you_mean
-from runner.doctor.finding import Finding, FindingState, Subject
+from runner.doctor.finding import Finding, FindingState, Topic
 from runner.doctor.probe import LookUp, NotReached, probe
 from runner.model.agent import Agent
 from runner.model.http import Failure, HttpReply, HttpRequest
@@ -23,11 +23,11 @@ from runner.model.values import Instant
 from runner.serve.reply_body import ACCEPT_ENCODING, BodyError, read_body
 from runner.wording import cut
 
-VOICE_API = Subject("voice API")
-API_KEY = Subject("api key")
-CLOCK = Subject("clock")
-MODEL = Subject("model")
-MODELS = Subject("models")
+VOICE_API = Topic("voice API")
+API_KEY = Topic("api key")
+CLOCK = Topic("clock")
+MODEL = Topic("model")
+MODELS = Topic("models")
 
 REPLY_S = 10.0
 MOST_SKEW_S = 30.0
@@ -189,7 +189,7 @@ def model_findings(
 
 
 def session_finding(agent: Agent, reply: HttpReply) -> Finding:
-    subject = Subject(f"agent {agent.id}")
+    subject = Topic(f"agent {agent.id}")
     _, message = account.error_of(reply)
     match reply.status:
         case None:

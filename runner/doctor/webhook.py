@@ -8,13 +8,13 @@ from urllib.parse import urlsplit, urlunsplit
 import aiohttp
 from standardwebhooks import Webhook
 
-from runner.doctor.finding import Finding, Subject
+from runner.doctor.finding import Finding, Topic
 from runner.doctor.probe import LookUp, NotReached, probe
 from runner.model.values import Instant
 from runner.serve.app import WEBHOOK_PATH
 from runner.serve.webhooks import IGNORED
 
-WEBHOOK = Subject("webhook")
+WEBHOOK = Topic("webhook")
 REPLY_S = 10.0
 EVENT = "phone_agents.doctor"
 """A type of event that no API sends: a runner verifies it and does nothing."""

@@ -10,14 +10,14 @@ from runner.cli.doctor import show, summary
 from runner.cli.main import PROBLEMS, main
 from runner.cli.terminal import Terminal
 from runner.doctor import store
-from runner.doctor.finding import Finding, Subject
+from runner.doctor.finding import Finding, Topic
 
-OK_KEY = Subject("api key").ok("api.openai.com accepts it")
-NO_STORE = Subject("store").error(
+OK_KEY = Topic("api key").ok("api.openai.com accepts it")
+NO_STORE = Topic("store").error(
     "postgresql://db.maple.example/calls refuses connections; it did so just now, and at every address",
     "is the server up, and are host and port right? Is there a firewall?",
 )
-SOON = Subject("a-very-long-host-name.eu-central-1.maple.example").warning("ends in 2 days", "renew it")
+SOON = Topic("a-very-long-host-name.eu-central-1.maple.example").warning("ends in 2 days", "renew it")
 
 
 def printed(finding: Finding, columns: int) -> str:
@@ -43,7 +43,7 @@ def test_on_a_wide_terminal_they_are_one_line() -> None:
 
 
 def test_what_a_server_says_cannot_move_the_cursor() -> None:
-    assert "\\x1b[2J" in printed(Subject("api key").error("refused: \x1b[2J", "x"), 80)
+    assert "\\x1b[2J" in printed(Topic("api key").error("refused: \x1b[2J", "x"), 80)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from aiohttp import web
 from runner.config.load import load
 from runner.doctor import probe, store
 from runner.doctor.examination import examine
-from runner.doctor.finding import Finding, FindingState, Subject
+from runner.doctor.finding import Finding, FindingState, Topic
 from runner.serve.tls import client_context
 from runner.standin.placed_call import RestReply
 from runner.standin.server import StandIn
@@ -394,7 +394,7 @@ async def test_an_endpoint_that_never_answers() -> None:
     assert found == probe.NotReached(
         obstacle=probe.Obstacle.TIMEOUT, detail=f"127.0.0.1 port {port} does not answer in 0.1 s"
     )
-    assert found.finding(Subject("host")).remedy == "does a firewall between here and there drop connections?"
+    assert found.finding(Topic("host")).remedy == "does a firewall between here and there drop connections?"
 
 
 async def test_a_port_that_another_program_has(clinic: Clinic) -> None:

@@ -55,7 +55,7 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no ty
         return ""
 
 
-class Database:
+class PostgresqlDatabase:
     """Runs work in transactions. Made by `open`."""
 
     def __init__(self, pool: Any) -> None:
@@ -67,7 +67,7 @@ class Database:
         self._is_closed = False
 
     @classmethod
-    async def open(cls, url: str) -> "Database":
+    async def open(cls, url: str) -> "PostgresqlDatabase":
         """Connect, and bring the schema up to date. Raises CannotRunError, with what would help."""
         shown = without_password(url)
         try:

@@ -12,13 +12,13 @@ from runner.model.values import Instant
 from runner.store import rows
 from runner.store.journal.sealed import HeldPiece, SealedEntries
 from runner.store.postgresql import claims, jobs, journal, leases, live_calls, records
-from runner.store.postgresql.database import Connection, Database
+from runner.store.postgresql.database import Connection, PostgresqlDatabase
 
 
 class PostgresqlStore:
     """A store that any number of runners share. `runner.store.store.Store` says what each method does."""
 
-    def __init__(self, database: Database, clock: Callable[[], Instant] = time.time) -> None:
+    def __init__(self, database: PostgresqlDatabase, clock: Callable[[], Instant] = time.time) -> None:
         self._database = database
         self._clock = clock
         self._server: object = None
@@ -27,7 +27,7 @@ class PostgresqlStore:
     @classmethod
     async def open(cls, url: str, clock: Callable[[], Instant] = time.time) -> "PostgresqlStore":
         """Connect to the database, and bring its schema up to date. Raises CannotRunError."""
-        return cls(await Database.open(url), clock)
+        return cls(await PostgresqlDatabase.open(url), clock)
 
     async def save(
         self, record: CallRecord, jobs_after: Sequence[Job] = (), *, owner: Owner | None = None

@@ -37,7 +37,7 @@ _REFUSALS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError
 """Errors that the row causes, and not the disk."""
 
 
-class Database:
+class SqliteDatabase:
     """Runs work in transactions. `open` it first, and `close` it at the end."""
 
     def __init__(self, path: str) -> None:

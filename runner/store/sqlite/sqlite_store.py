@@ -13,7 +13,7 @@ from runner.model.values import Instant
 from runner.store import rows
 from runner.store.journal.sealed import HeldPiece, SealedEntries
 from runner.store.sqlite import fleet, jobs, journal, journal_log, records
-from runner.store.sqlite.database import Database
+from runner.store.sqlite.database import SqliteDatabase
 from runner.store.sqlite.left_journals import LeftJournals
 from runner.store.sqlite.lock import ProcessLock
 
@@ -21,7 +21,7 @@ from runner.store.sqlite.lock import ProcessLock
 class SqliteStore:
     """A store in one file. `runner.store.store.Store` says what each method does."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
         self._lock = ProcessLock(database.path)
         self._runner: RunnerInfo | None = None
@@ -33,7 +33,7 @@ class SqliteStore:
     @classmethod
     async def open(cls, path: str) -> "SqliteStore":
         """Open the file, or create it. Raises CannotRunError."""
-        database = Database(path)
+        database = SqliteDatabase(path)
         await database.open()
         return cls(database)
 

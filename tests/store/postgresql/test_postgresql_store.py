@@ -9,7 +9,7 @@ import pytest
 from runner.errors import CannotRunError, StoreError
 from runner.model.stored_call import CallFilter
 from runner.store.opening import open_store
-from runner.store.postgresql.database import CONNECTIONS, Connection, Database
+from runner.store.postgresql.database import CONNECTIONS, Connection, PostgresqlDatabase
 from runner.store.postgresql.postgresql_store import PostgresqlStore
 from tests.patience import PATIENCE_S
 from tests.store.engines import call_record
@@ -96,7 +96,7 @@ async def test_a_table_of_another_program_is_left_alone(postgresql: PostgresqlSe
 
 async def test_nothing_stays_in_a_session(postgresql: PostgresqlServer) -> None:
     """As PgBouncer in transaction mode wants it: no prepared statements, no settings, no locks."""
-    database = await Database.open(postgresql.new_database())
+    database = await PostgresqlDatabase.open(postgresql.new_database())
     store = PostgresqlStore(database)
     await store.save(call_record())
     await store.find(CallFilter(text="x"), 9)
@@ -134,7 +134,7 @@ async def test_a_transaction_that_stands_still_keeps_nobody_waiting(
     postgresql: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runner.store.postgresql.database.STATEMENT_S", PATIENCE_S)
-    database = await Database.open(postgresql.new_database())
+    database = await PostgresqlDatabase.open(postgresql.new_database())
     monkeypatch.setattr("runner.store.postgresql.database.IDLE_S", 0.5)
     await database.run(lambda connection: connection.execute("CREATE TABLE held (id integer)"))
     is_locked, goes_on = asyncio.Event(), asyncio.Event()
@@ -160,7 +160,7 @@ async def test_what_the_client_of_the_database_complains_of_is_a_failure_of_the_
     async def stumbles(connection: Connection) -> None:
         raise asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")
 
-    database = await Database.open(postgresql.new_database())
+    database = await PostgresqlDatabase.open(postgresql.new_database())
     with pytest.raises(StoreError, match=r"^cannot switch to state 15"):
         await database.run(stumbles)
     await database.close()
@@ -172,7 +172,7 @@ async def test_a_statement_that_takes_too_long_is_given_up(
     url = postgresql.new_database()
     await (await open_store(url)).close()
     monkeypatch.setattr("runner.store.postgresql.database.STATEMENT_S", 1.0)
-    database = await Database.open(url)
+    database = await PostgresqlDatabase.open(url)
     with pytest.raises(StoreError, match=r"^no answer in time$"):
         await database.run(lambda connection: connection.execute("SELECT pg_sleep(10)"))
     await database.close()
@@ -195,7 +195,7 @@ async def test_who_gives_up_does_not_wait_for_a_server_that_hangs(
         return answer
 
     async with line.serving() as url:
-        database = await Database.open(url)
+        database = await PostgresqlDatabase.open(url)
         await asyncio.gather(*(ask(is_urgent=True) for _ in range(CONNECTIONS)))
         line.fail(LineFault.DEAD)
         async with asyncio.timeout(PATIENCE_S):
