@@ -9,15 +9,15 @@ from sqlite3 import Connection
 import pytest
 
 from runner.errors import StoreError, StoreRefusedError
-from runner.store.sqlite.database import Database
+from runner.store.sqlite.database import SqliteDatabase
 from runner.store.sqlite.write_queue import MOST_TOGETHER
 
 INSERT = "INSERT INTO configurations (hash, texts) VALUES (?, '')"
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(str(tmp_path / "calls.db"))
+async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
+    database = SqliteDatabase(str(tmp_path / "calls.db"))
     await database.open()
     yield database
     await database.close()
@@ -38,7 +38,9 @@ def fails(connection: Connection) -> int:
 
 
 async def together(
-    database: Database, *works: Callable[[Connection], int], meanwhile: Callable[[], None] = lambda: None
+    database: SqliteDatabase,
+    *works: Callable[[Connection], int],
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> tuple[list[object], list[str]]:
     """What comes of work that waits together, and the statements of all."""
     statements: list[str] = []
@@ -59,13 +61,13 @@ async def together(
     return list(results), statements[1:]  # without the end of what held the thread
 
 
-async def test_what_waits_is_written_in_one_transaction(database: Database) -> None:
+async def test_what_waits_is_written_in_one_transaction(database: SqliteDatabase) -> None:
     results, statements = await together(database, inserts(1), inserts(2), inserts(3))
     assert results == [1, 2, 3]
     assert statements == ["BEGIN IMMEDIATE", *["INSERT INTO configurations"] * 3, "COMMIT"]
 
 
-async def test_work_that_fails_costs_the_others_nothing(database: Database) -> None:
+async def test_work_that_fails_costs_the_others_nothing(database: SqliteDatabase) -> None:
     results, _ = await together(database, inserts(1), fails, inserts(2))
     assert (results[0], results[2]) == (1, 2)
     assert isinstance(results[1], StoreRefusedError)
@@ -75,7 +77,7 @@ async def test_work_that_fails_costs_the_others_nothing(database: Database) -> N
     assert sorted(rows) == [("1",), ("2",)]
 
 
-async def test_a_file_that_is_gone_is_told_to_all(database: Database) -> None:
+async def test_a_file_that_is_gone_is_told_to_all(database: SqliteDatabase) -> None:
     results, statements = await together(
         database, inserts(1), inserts(2), meanwhile=Path(database.path).unlink
     )
@@ -83,7 +85,7 @@ async def test_a_file_that_is_gone_is_told_to_all(database: Database) -> None:
     assert "BEGIN IMMEDIATE" not in statements
 
 
-async def test_no_transaction_grows_without_bound(database: Database) -> None:
+async def test_no_transaction_grows_without_bound(database: SqliteDatabase) -> None:
     results, statements = await together(database, *(inserts(n) for n in range(MOST_TOGETHER + 1)))
     assert results == list(range(MOST_TOGETHER + 1))
     assert statements.count("COMMIT") == 2
