@@ -6,6 +6,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from runner.call.templates.template import compile_template
+from runner.config.checking.egress_hosts import host_of, plain
 from runner.config.checking.suggest import or_there_is
 from runner.config.node import Node
 from runner.config.problem import Problems
@@ -22,7 +23,7 @@ def environment_hosts(environment: Node | None, problems: Problems) -> Hosts:
     urls_by_host = {}
     for name, address in node.items() if node is not None else ():
         if _is_origin(address.text):
-            urls_by_host[_plain(name)] = address.text.rstrip("/")
+            urls_by_host[plain(name)] = address.text.rstrip("/")
         elif isinstance(address.value, str | int | float):  # the schema refuses anything else
             message = (
                 f'"{address.text}" cannot replace a host; write scheme, host and port, '
@@ -36,7 +37,7 @@ def redirected(url: str, hosts: Hosts) -> str:
     """The URL, or its template, with the replacement of its host."""
     scheme, _, rest = url.partition("://")
     end = min((at for at in map(rest.find, "/?#") if at >= 0), default=len(rest))
-    address = hosts.get(_host(f"{scheme}://{rest[:end]}")) if hosts else None
+    address = hosts.get(host_of(f"{scheme}://{rest[:end]}")) if hosts else None
     return url if address is None else address + rest[end:]
 
 
@@ -62,10 +63,10 @@ def check_hosts_are_asked(
     node = environment.get("hosts") if environment is not None else None
     if node is None:
         return
-    hosts = {_host(url) for agent in agents for url in _urls(agent)} | {_host(url.text) for url in urls}
+    hosts = {host_of(url) for agent in agents for url in _urls(agent)} | {host_of(url.text) for url in urls}
     for name in dict(node.items()):
         is_host = "/" not in name  # anything else is reported where it is written
-        if is_host and _plain(name) not in hosts:
+        if is_host and plain(name) not in hosts:
             message = f'no request goes to the host "{name}"{or_there_is(name, hosts)}'
             problems.error(node.key_place(name), "unknown-host", message)
 
@@ -97,14 +98,3 @@ def _is_origin(text: str) -> bool:
     except ValueError:
         return False
     return is_whole and text.rstrip("/") == f"{parts.scheme}://{parts.netloc}" and "@" not in parts.netloc
-
-
-def _host(url: str) -> str:
-    try:
-        return _plain(urlsplit(url.partition("{{")[0]).hostname or "")
-    except ValueError:
-        return ""
-
-
-def _plain(host: str) -> str:
-    return host.lower().rstrip(".").removeprefix("[").removesuffix("]")

@@ -19,13 +19,8 @@ _COUNTED = re.compile(r"\.(\d+)(?=\.|\[|$)")
 """A list's index as other languages write it: `slots.0`."""
 
 
-def build_result(node: Node | None, scope: Scope, problems: Problems) -> ResultSpec:
-    """The declared `result`, or the default. The node must be well-formed.
-
-    `scope` is what the model may read.
-    """
-    if node is None:
-        return ResultSpec()
+def build_result(node: Node, scope: Scope, problems: Problems) -> ResultSpec:
+    """The declared `result`. `scope` is what the model may read."""
     select, example, longest = node.get("select"), node.get("example"), node.get("max_chars")
     if select is not None:
         check_select(select, example, problems)

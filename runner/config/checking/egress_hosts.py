@@ -29,10 +29,10 @@ def check_hosts(
     environment replaces.
     """
     agents, shared = list(agents), shared_tools.values() if shared_tools is not None else ()
-    addresses = dict(replaced.items()) if replaced is not None else {}
-    urls = [url for url in request_urls(agents, shared_tools) if _host(url) not in addresses]
+    addresses = {plain(name): address for name, address in replaced.items()} if replaced is not None else {}
+    urls = [url for url in request_urls(agents, shared_tools) if host_of(url.text) not in addresses]
     for url in (*urls, *addresses.values()):
-        if (host := _host(url)) and _is_refused(host, egress):
+        if (host := host_of(url.text)) and _is_refused(host, egress):
             message = (
                 f'"{host}" is in a private network, which requests may reach only when runner.yaml says '
                 f'egress: {{allow: ["{host}"]}}'
@@ -40,7 +40,7 @@ def check_hosts(
             problems.warning(url.place, "egress", message)
     tools = [*shared, *(entry for agent in agents for entry in agent.entries_at("tools"))]
     for url in filter(None, (tool.find("mcp", "server_url") for tool in tools)):
-        if (host := _host(url)) and _is_refused(host, Egress()):
+        if (host := host_of(url.text)) and _is_refused(host, Egress()):
             message = (
                 f'the voice API itself asks this server, and cannot reach "{host}"; write a public address'
             )
@@ -62,12 +62,17 @@ def _urls(http: Node | None) -> Iterator[Node | None]:
         yield from (http.get("url"), http.find("auth", "oauth2", "token_url"))
 
 
-def _host(url: Node) -> str | None:
-    """The host, where it is literal."""
+def host_of(url: str) -> str:
+    """The host of a URL as `plain` writes it; empty where it is not literal."""
     try:
-        return urlsplit(url.text.partition("{{")[0]).hostname
+        return plain(urlsplit(url.partition("{{")[0]).hostname or "")
     except ValueError:
-        return None
+        return ""
+
+
+def plain(host: str) -> str:
+    """A host in the form in which hosts are compared."""
+    return host.lower().rstrip(".").removeprefix("[").removesuffix("]")
 
 
 def _is_refused(host: str, egress: Egress) -> bool:

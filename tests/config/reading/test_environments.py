@@ -188,6 +188,13 @@ def test_the_hosts_of_an_environment_stand_for_those_that_requests_go_to(tmp_pat
     assert delivery.auth.token_url == "https://stage.example:444/token"
 
 
+@pytest.mark.parametrize("name", ["crm.internal", "CRM.internal", "crm.internal."])
+def test_of_a_replaced_host_nobody_says_that_it_is_private(tmp_path: Path, name: str) -> None:
+    agent = f"{AGENT}tools: [find]\nlookup: {{http: {{method: GET, url: https://crm.internal}}}}\n"
+    runner = f"{RUNNER}  moved: {{hosts: {{{name}: https://stage.example}}}}\n"
+    assert load(written(tmp_path, runner, agent), "moved").problems == ()
+
+
 def test_the_servers_of_a_document_are_replaced_as_well(tmp_path: Path) -> None:
     document = {
         "openapi": "3.1.0",
