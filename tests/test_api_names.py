@@ -4,6 +4,7 @@ stand-in.
 
 import ast
 import re
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ NAMES = re.compile(
 )
 NAME_OR_PATH = re.compile(r"[a-z_]+(?:\.[a-z_]+)+|/[a-z].*")
 WORD = re.compile(r"[\w./]+")
+PLACEHOLDER = re.compile(r"%s|\{\w*\}")
 OURS_TOO = {"session_expired"}
 """It is the reason of an end as well."""
 READS_THE_STAND_IN = "demo/timeline.py"
@@ -69,7 +71,10 @@ OPEN_MODULES = {"account", "api", "facts", "models", "prices", "shutdowns", "tex
 def found(source: str) -> list[str]:
     lines = [line.strip() for line in source.splitlines() if NAMES.search(line)]
     return (
-        lines or sorted(words(source) & NAMES_OF_THE_PORT) or sorted(texts(source) & PIECES) or closed(source)
+        lines
+        or sorted(words(source) & NAMES_OF_THE_PORT)
+        or sorted(PIECES.intersection(chain.from_iterable(map(PLACEHOLDER.split, texts(source)))))
+        or closed(source)
     )
 
 
@@ -119,6 +124,8 @@ def test_a_name_of_the_api_is_found(name: str, constant: str) -> None:
     [
         ('kind = f"response.{step}"', "response."),
         ('kind = "session" + ".updated"', ".updated"),
+        ('kind = "%s.updated" % what', ".updated"),
+        ('kind = "response.{}".format(step)', "response."),
         ("from runner.api.realtime.session import session_body", "runner.api.realtime.session"),
         ("from runner.api.realtime import reading", "runner.api.realtime.reading"),
         ("import runner.api.realtime.orders", "runner.api.realtime.orders"),
