@@ -30,8 +30,7 @@ def reply_to(
 
     Raises UnplayableError when neither a reply nor an example is declared.
     """
-    declared = replies.get(name)
-    entry = _entry(name, attempt, declared) if declared is not None else _AS_EXAMPLE
+    entry = _entry(name, attempt, replies, _AS_EXAMPLE)
     if isinstance(entry, TransferEnd):
         raise UnplayableError(f'"{name}" asks an endpoint, which cannot answer "{entry.value}"')
     if entry.failure is NoReply.TIMEOUT or entry.delay_s > request.timeout_s:
@@ -63,8 +62,7 @@ class McpReply:
 
 def mcp_reply(name: str, attempt: int, replies: Mapping[str, Replies]) -> McpReply:
     """The answer of an MCP server's tool; an empty one where none is declared."""
-    declared = replies.get(name)
-    entry = _entry(name, attempt, declared) if declared is not None else _AS_EXAMPLE
+    entry = _entry(name, attempt, replies, _AS_EXAMPLE)
     if isinstance(entry, TransferEnd):
         raise UnplayableError(f'"{name}" asks an MCP server, which cannot answer "{entry.value}"')
     has_failed = entry.failure is not None or (entry.status or 200) >= 400
@@ -76,20 +74,23 @@ def transfer_end(name: str, attempt: int, replies: Mapping[str, Replies]) -> Tra
 
     Raises UnplayableError when the list of replies has ended.
     """
-    declared = replies.get(name)
-    entry = TransferEnd.COMPLETED if declared is None else _entry(name, attempt, declared)
+    entry = _entry(name, attempt, replies, TransferEnd.COMPLETED)
     if not isinstance(entry, TransferEnd):
         raise UnplayableError(f'"{name}" is a transfer; its reply is "completed" or "not_completed"')
     return entry
 
 
-def _entry(name: str, attempt: int, replies: Replies) -> Reply | TransferEnd:
-    if not replies.in_turn:
-        return replies.entries[0]
-    if attempt > len(replies.entries):
-        count = len(replies.entries)
+def _entry(
+    name: str, attempt: int, replies: Mapping[str, Replies], undeclared: Reply | TransferEnd
+) -> Reply | TransferEnd:
+    if (declared := replies.get(name)) is None:
+        return undeclared
+    if not declared.in_turn:
+        return declared.entries[0]
+    count = len(declared.entries)
+    if attempt > count:
         raise UnplayableError(f'this is attempt {attempt} of "{name}", which has replies for only {count}')
-    return replies.entries[attempt - 1]
+    return declared.entries[attempt - 1]
 
 
 def _sent(request: HttpRequest) -> str:

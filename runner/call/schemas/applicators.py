@@ -3,7 +3,7 @@
 Those of the vocabularies Applicator and Unevaluated, and references.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import count
 
 from runner.call.schemas.check import Check, Rule
@@ -67,14 +67,16 @@ def _pattern_properties(check: Check, schemas: Json) -> None:
 
 
 def _additional_properties(check: Check, schema: Json) -> None:
-    if not isinstance(check.value, dict):
-        return
-    others = [*_others(check)]
-    if schema is False and others:
+    if isinstance(check.value, dict):
+        _each_of(check, [*_others(check)], schema, "additionalProperties")
+
+
+def _each_of(check: Check, names: Collection[str], schema: Json, keyword: str) -> None:
+    if schema is False and names:
         # One misfit for all of them: their names are listed once.
-        check.refuse("additionalProperties")
+        check.refuse(keyword)
         return
-    for name in others:
+    for name in names:
         check.part(schema, name, check.value[name])
 
 
@@ -101,14 +103,9 @@ def _dependent_schemas(check: Check, schemas: Json) -> None:
 
 
 def _unevaluated_properties(check: Check, schema: Json) -> None:
-    if not isinstance(check.value, dict):
-        return
-    others = [name for name in check.value if name not in check.seen]
-    if schema is False and others:
-        check.refuse("unevaluatedProperties")
-        return
-    for name in others:
-        check.part(schema, name, check.value[name])
+    if isinstance(check.value, dict):
+        others = [name for name in check.value if name not in check.seen]
+        _each_of(check, others, schema, "unevaluatedProperties")
 
 
 # Several schemas
