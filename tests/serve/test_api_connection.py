@@ -16,7 +16,7 @@ from runner.serve.reply_body import MAX_REPLY_BYTES, BodyError
 from tests.patience import PATIENCE_S
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-ZIPPED = gzip.compress(b"{}")
+ZIPPED = gzip.compress(b"{}", mtime=0)
 LONG = b"x" * 100_000
 
 
