@@ -33,8 +33,8 @@ class Mask:
                 text = f"{name} {self._redactor.arguments(arguments)}"
             case EntryKind.OUTPUT:
                 text = self._output(entry.text)
-            case EntryKind.REQUEST | EntryKind.DELIVERY:
-                return entry
+            case EntryKind.REQUEST | EntryKind.DELIVERY | EntryKind.RINGS:
+                return entry  # Of `RINGS`, since a record says who called whom, too.
             case _:
                 text = self._redactor.text(entry.text)
         return replace(entry, text=text)

@@ -97,7 +97,7 @@ class McpWatch(Part):
             return []
         name = self._running.pop(ended.item_id)
         result = "ok" if ended.ok else "error"
-        self._record.tool_ended(ended.item_id, result, now, attempts=1)
+        self._record.tool_ended(ended.item_id, result, now)
         entry = Log(
             event=LogEvent.MCP_CALL_ENDED,
             level=LogLevel.INFO if ended.ok else LogLevel.WARNING,

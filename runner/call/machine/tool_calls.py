@@ -189,7 +189,6 @@ class ToolCalls:
             call_id,
             status,
             now,
-            attempts=opened.attempt if opened is not None else 0,
             http_status=output.http_status if output is not None else None,
             error=output.error if output is not None else None,
             reply=reply,

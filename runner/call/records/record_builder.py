@@ -97,7 +97,6 @@ class RecordBuilder:
         status: str,
         now: Instant,
         *,
-        attempts: int = 0,
         http_status: int | None = None,
         error: str | None = None,
         reply: Json = None,
@@ -109,7 +108,6 @@ class RecordBuilder:
             took_s=round(now - use.started_at, 3),
             status=status,
             http_status=http_status,
-            attempts=attempts,
             error=error,
             reply=reply,
         )
@@ -118,7 +116,7 @@ class RecordBuilder:
     def tool_tried(self, call_id: str, now: Instant) -> None:
         """An attempt of the tool's request begins."""
         use = self.tools[call_id]
-        self.tools[call_id] = replace(use, tries=(*use.tries, Attempt(at=now)))
+        self.tools[call_id] = replace(use, attempts=use.attempts + 1, tries=(*use.tries, Attempt(at=now)))
 
     def tool_replied(self, call_id: str, reply: HttpReply, now: Instant) -> None:
         """The last attempt has ended."""

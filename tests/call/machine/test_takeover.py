@@ -297,6 +297,8 @@ def test_a_request_that_does_no_harm_is_sent_again_under_the_same_key() -> None:
     assert expect(SendRequest, again).is_repeatable
     play.happens(SidebandOpened())
     assert play.replies(again)[0] == SendOutput(call_id="call_1_0", output='{"ok":true}')
+    (use,) = play.record.tools
+    assert (use.attempts, [attempt.http_status for attempt in use.tries]) == (2, [None, 200])
 
 
 def test_of_a_request_that_may_have_been_carried_out_the_model_is_told_that_it_is_unknown() -> None:
