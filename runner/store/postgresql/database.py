@@ -5,6 +5,7 @@ PgBouncer may give each transaction another server connection.
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias, TypeVar
@@ -206,5 +207,6 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
+        # asyncio writes the address into the text, which the message has already.
+        return (os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror).lower()
     return str(error).split("\n", 1)[0] or type(error).__name__

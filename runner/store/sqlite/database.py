@@ -153,11 +153,12 @@ class SqliteDatabase:
     def _connected(self) -> sqlite3.Connection:
         """The connection, opened when there is none."""
         if self._connection is None:
-            _make_private(self.path)
+            _create_private(self.path)
             patience_s = 0.0 if self._is_locked else BUSY_S
             connection = sqlite3.connect(self.path, timeout=patience_s, isolation_level=None)
             try:
                 _prepare(connection, self.path)
+                _make_private(self.path)
             except BaseException:
                 connection.close()
                 raise
@@ -176,6 +177,12 @@ class SqliteDatabase:
         folder = Path(self.path).parent
         if not folder.is_dir():
             return f'"{folder}" is not a directory'
+        if Path(self.path).is_dir():
+            return "it is a directory; name a file in it"
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_CANTOPEN" and not os.access(
+            self.path, os.R_OK | os.W_OK
+        ):
+            return "permission denied; let the runner's user read and write it"
         if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
             return "the file is not an SQLite database; name another file"
         if isinstance(error, OSError):
@@ -192,16 +199,20 @@ def _identity(path: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _make_private(path: str) -> None:
-    """Records hold what callers said: only we may read the file, and SQLite's files beside it."""
-    if path == MEMORY:
-        return
+def _create_private(path: str) -> None:
+    """Records hold what callers said: only we may read the file. Raises OSError."""
     # An existing file is not opened: closing it would drop the locks of SQLite's own (fcntl(2)).
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        if os.stat(path).st_mode & 0o077:  # noqa: PTH116 - a path of SQLite's
-            os.chmod(path, 0o600)  # noqa: PTH101 - a path of SQLite's
+    if path != MEMORY:
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def _make_private(path: str) -> None:
+    """The same of a file that was there, once it is known to be ours, and of SQLite's files beside it."""
+    for suffix in ("", "-wal", "-shm") if path != MEMORY else ():
+        with suppress(FileNotFoundError):
+            if os.stat(path + suffix).st_mode & 0o077:  # noqa: PTH116 - a path of SQLite's
+                os.chmod(path + suffix, 0o600)  # noqa: PTH101 - a path of SQLite's
 
 
 def _prepare(connection: sqlite3.Connection, path: str) -> None:

@@ -48,4 +48,5 @@ def damage_of(connection: sqlite3.Connection, longest_s: float) -> str | None:
         return None
     finally:
         connection.set_progress_handler(None, 0)
-    return None if result == "ok" else result.splitlines()[0]
+    # The last line: a heading above it only names the database.
+    return None if result == "ok" else result.splitlines()[-1]
