@@ -26,7 +26,11 @@ def shown(what: EntryKind, text: str, by: Mask | None = None) -> str:
 @pytest.mark.parametrize(
     ("what", "text", "masked"),
     [
-        (EntryKind.RINGS, "sip:ada@mail.example calls +18005550142", "sip:ada@mail.example calls +18005550142"),
+        (
+            EntryKind.RINGS,
+            "sip:ada@mail.example calls +18005550142",
+            "sip:ada@mail.example calls +18005550142",
+        ),
         (EntryKind.AGENT, "Is it ada@mail.example?", "Is it [email]?"),
         (EntryKind.CALLER, "ada@mail.example", "[email]"),
         (EntryKind.ERROR, "ada@mail.example", "[email]"),
