@@ -96,6 +96,10 @@ class ClientCredentials:
 Auth: TypeAlias = Bearer | Basic | ApiKey | ClientCredentials
 
 
+STAGGER = 0.5
+"""By how much of itself a wait before a retry may be longer than declared: calls do not retry together."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retries:
     """How often a request is tried. `attempts` counts all tries, the first included."""

@@ -12,6 +12,9 @@ _MARK = "..."
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./ -]*[A-Za-z0-9_.!?/-]|[A-Za-z_]")
 """Texts that need no quotes in YAML, by a narrow reading."""
 
+_LONGEST_KEY = 1_000
+"""YAML looks 1,024 characters ahead for the colon behind a key."""
+
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
 
 
@@ -67,9 +70,15 @@ def _request(got: JsonObject) -> JsonObject:
 def flow(value: Json) -> str:
     """A value in YAML's flow style, on one line."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{flow(str(key))}: {flow(entry)}" for key, entry in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(str(key))}: {flow(entry)}" for key, entry in value.items()) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
     return json.dumps(value, ensure_ascii=False)
+
+
+def _key(key: str) -> str:
+    """A key, announced by a question mark where YAML would not look far enough for its colon."""
+    written = flow(key)
+    return written if len(written) <= _LONGEST_KEY else f"? {written}"

@@ -2,6 +2,8 @@
 
 from zlib import crc32
 
+from runner.model.tool import STAGGER
+
 
 def jittered(delay_s: float, call_id: str, attempt: int) -> float:
     """The delay, up to a half shorter or longer, always the same for the same call and attempt."""
@@ -10,7 +12,7 @@ def jittered(delay_s: float, call_id: str, attempt: int) -> float:
 
 def staggered(delay_s: float, call_id: str, attempt: int) -> float:
     """The delay, up to a half longer and never shorter, always the same for the same call and attempt."""
-    return delay_s * (1.0 + _share(call_id, attempt) / 2)
+    return delay_s * (1.0 + STAGGER * _share(call_id, attempt))
 
 
 def _share(call_id: str, attempt: int) -> float:

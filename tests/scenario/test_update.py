@@ -113,6 +113,7 @@ def test_a_mark_that_has_moved_is_left_alone() -> None:
         [],
         {},
         {"a b": [1, {"c:": "d"}], "yes": "-"},
+        {"\xa0b": 1, "c" * 2_000: {"é" * 1_100: [2]}, "d": 3},
     ],
 )
 def test_every_value_is_read_back_as_it_was(value: object) -> None:

@@ -8,7 +8,7 @@ from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.model.agent import Agent, Silence
 from runner.model.call import Role
-from runner.model.tool import HttpBinding, Tool
+from runner.model.tool import STAGGER, HttpBinding, Tool
 
 
 def review_agent(
@@ -72,4 +72,4 @@ def longest_request_s(binding: HttpBinding) -> float:
     """The longest time that all attempts of a request take together, with the waits between them."""
     retries = binding.retries
     waits_s = retries.backoff_s * float(2 ** (retries.attempts - 1) - 1)
-    return retries.attempts * binding.timeout_s + waits_s
+    return retries.attempts * binding.timeout_s + waits_s * (1.0 + STAGGER)

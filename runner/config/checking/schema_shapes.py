@@ -50,6 +50,8 @@ def reshaped(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat) -> st
     if unquoted is not None and accepts(node.holding(unquoted), schema):
         return f"write {node.text}, without quotes"
     suggestion = next(_meant(node, schema, accepts, flat, _MOST_NESTED), None)
+    if isinstance(node.value, bool) and suggestion == f"[{node.text}]":
+        return f'write "{node.text}", in quotes'  # A list of texts takes it as it takes one text.
     return f"write {suggestion}" if suggestion is not None else ""
 
 

@@ -252,7 +252,7 @@ class _Composer:
         if isinstance(event, yaml.ScalarEvent):
             self._refuse_tag(event)
             key: str = event.value
-            if key.startswith("\xa0"):
+            if not event.style and key.startswith("\xa0"):
                 message = "a no-break space (U+00A0) in the indentation; YAML indents with plain spaces"
                 raise self._mistake(event, message)
             if not event.style and not key:

@@ -23,6 +23,8 @@ class PieceSpool:
     def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
         self._spool = Spool(path, most_bytes)
         self._path = path
+        self._fails = False
+        """Whether the file takes nothing, which is logged once until it does."""
 
     def __len__(self) -> int:
         return len(self._spool)
@@ -73,8 +75,11 @@ class PieceSpool:
                 if not self._spool.append(line):
                     return count
             except OSError as error:
-                log.error("journals cannot be spooled", extra={"error": str(error)})
+                if not self._fails:
+                    log.error("journals cannot be spooled", extra={"error": error.strerror or str(error)})
+                self._fails = True
                 return count
+            self._fails = False
         return len(lines)
 
 

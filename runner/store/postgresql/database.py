@@ -208,5 +208,6 @@ def _reason(error: BaseException) -> str:
         return "no answer in time"
     if isinstance(error, OSError) and error.strerror:
         # asyncio writes the address into the text, which the message has already.
-        return (os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror).lower()
+        number = error.errno or 0  # negative: of a name that does not resolve
+        return (os.strerror(number) if number > 0 else error.strerror).lower()
     return str(error).split("\n", 1)[0] or type(error).__name__

@@ -82,6 +82,11 @@ SECRET = {"type": "object", "required": ["key"], "properties": {"key": {"type": 
             {"type": "object", "x-bare": "a", "properties": {"a": {"type": "string"}}},
             "write a mapping",
         ),
+        (
+            "true",
+            {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": ["string", "boolean"]}}]},
+            'write "true", in quotes',
+        ),
         ("on", ROUTE, "write a mapping"),
         ("hunter2", SECRET, "write a mapping"),
         ("[[x]]", {"type": "string"}, "write text"),

@@ -417,6 +417,24 @@ async def test_what_no_file_takes_waits_in_memory_within_bounds(
     ] * 2
 
 
+async def test_a_file_that_takes_nothing_is_told_once_until_it_does(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf, folder = Shelf(), tmp_path / "later"
+    shelf.trouble = StoreError("no answer")
+    writer = made(shelf, folder / "journal")
+    for key in "123":
+        presses(journal_of(writer, "rtc_1"), key)
+        await writer.flush()
+    assert [entry.__dict__["error"] for entry in caplog.records if entry.levelname == "ERROR"] == [
+        "No such file or directory"
+    ]
+    folder.mkdir()
+    await writer.flush()
+    assert (folder / "journal").stat().st_size > 0
+    await writer.close()
+
+
 async def test_large_backlogs_are_sent_in_parts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_writer, "MOST_PIECES", 10)
     shelf = Shelf()
