@@ -130,9 +130,12 @@ def delivery(due: DueJob, secrets: Mapping[str, str], now: Instant) -> HttpReque
         binding = binding_json.decode(work["http"])
     except _MALFORMED as error:
         raise UnreadableJobError(_what_is_wrong(error)) from None
-    return build_request(
-        binding, names, call_id=due.job.call_id, tool_call_id=due.job.id, agent_id=work["agent"], now=now
-    )
+    try:
+        return build_request(
+            binding, names, call_id=due.job.call_id, tool_call_id=due.job.id, agent_id=work["agent"], now=now
+        )
+    except TemplateError as error:  # a template that this version does not take
+        raise UnreadableJobError(_what_is_wrong(error)) from None
 
 
 def _what_is_wrong(error: Exception) -> str:

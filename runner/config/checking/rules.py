@@ -59,8 +59,8 @@ RULES: Mapping[str, Rule] = {
             "fixed-text": "A text that is not a template contains no expressions.",
             "hours": "Opening hours have each day once, and do not end when they begin.",
             "jmespath": "An expression that selects from a reply is valid JMESPath.",
-            "large-parameters": "The parameters of a tool are small, since the model reads them in every "
-            "turn.",
+            "large-parameters": "The parameters of an operation are small, since the model reads them in "
+            "every turn.",
             "literal-secret": "Secrets are declared in runner.yaml and used in templates, never written out.",
             "long-description": "The description of a tool is short, since the model reads it in every turn.",
             "long-ringing": "A lookup is quick, since the caller waits for it before the call is answered.",

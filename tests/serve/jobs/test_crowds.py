@@ -203,6 +203,10 @@ async def test_a_bug_in_one_attempt_is_told_and_the_job_tried_again(
             "json_set(work, '$.http.auth', json('{\"kind\": \"mtls\"}'))",
             '"mtls" is not a kind of auth that this version knows',
         ),
+        (
+            "json_set(work, '$.http.url', 'https://[::1')",
+            '"[::1" is not a host, such as api.maple.example',
+        ),
     ],
 )
 async def test_a_row_that_somebody_has_changed_is_parked_and_delays_no_other(
