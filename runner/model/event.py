@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from runner.model.action import Timer
-from runner.model.conversation_event import ConversationEvent
+from runner.model.conversation_event import ConversationEvent, ToolCalled
 from runner.model.http import HttpReply
 from runner.model.steering import SteeringAct
 
@@ -155,6 +155,15 @@ class Steered:
     act: SteeringAct
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallMissed:
+    """The model has called a tool while another process served the call, which could not write it down.
+    Whether the tool was run is unknown.
+    """
+
+    called: ToolCalled
+
+
 CallEvent: TypeAlias = (
     ClaimReplied
     | AnswerReplied
@@ -166,6 +175,7 @@ CallEvent: TypeAlias = (
     | Steered
     | EndRequested
     | TakenOver
+    | ToolCallMissed
     | CallerConnected
     | SidebandOpened
     | SidebandLost

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, TypeVar
@@ -11,7 +11,8 @@ from runner.call.machine.machine import CallMachine
 from runner.call.machine.reception import UNAVAILABLE_STATUS
 from runner.model.action import HangUp, RejectCall
 from runner.model.call import SipOrigin
-from runner.model.event import CallerConnected, Steered
+from runner.model.conversation_event import ToolCalled
+from runner.model.event import CallerConnected, Steered, ToolCallMissed
 from runner.model.job import Job
 from runner.model.live_call import Owner
 from runner.model.reception import RingResult
@@ -125,6 +126,13 @@ class LiveCall:
         await self.settle()
         return self.machine.deed(steered.id) if self.machine is not None else None
 
+    def take_up(self, called: Sequence[ToolCalled]) -> None:
+        """The model has called these tools while another process served the call, which could not write it
+        down.
+        """
+        if not self.is_over:
+            self._spawn(self._take_up(called))
+
     async def settle(self) -> None:
         await self._driver.settle()
 
@@ -155,6 +163,11 @@ class LiveCall:
         finally:
             self._driver.let_go()
             self._tasks = asyncio.TaskGroup()
+
+    async def _take_up(self, called: Sequence[ToolCalled]) -> None:
+        await self._driver.opened_or_over.wait()
+        for each in called:
+            self._driver.happen(ToolCallMissed(called=each))
 
     async def _until_over(self, driver: CallDriver) -> None:
         try:

@@ -154,6 +154,13 @@ def held_call(row: Sequence[Any]) -> HeldCall:
     return HeldCall(**{**columns, "state": CallState(columns["state"])})
 
 
+def newest_first(calls: Iterable[HeldCall]) -> list[HeldCall]:
+    """Calls in the order in which they are taken up: new ones have short journals, and callers who wait to be
+    greeted.
+    """
+    return sorted(calls, key=lambda call: (-call.began_at, call.id))
+
+
 def fleet_call(row: Sequence[Any]) -> FleetCall:
     """The call of a row of `HELD_CALL`, followed by its runner, and the runner's `address` and
     `page_address`."""

@@ -147,6 +147,7 @@ class FleetStore(Protocol):
 
     async def take_over(self, lease: Lease) -> list[HeldCall]:
         """Take this runner's share of the calls without a runner, with a new fence each; of very many a part.
+        The newest come first.
 
         Those are the calls of runners whose lease is over, and those that were handed over. A runner takes
         calls of others only once it has held its lease for as long as it lasts: after an outage of the
@@ -171,14 +172,20 @@ class JournalStore(Protocol):
         """Write pieces of journals; existing ones are replaced. Raises LeaseLostError, and then none is
         written.
 
-        Nothing is written for a call that another runner has, or that is over; returns the ids of these.
+        Nothing is written for a call that another runner has, or that is over; returns the ids of these. What
+        is of the former is late: see `take_late`.
         """
 
     async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
         """Write pieces that an ended process could not, each with the fence under which it held the call.
 
         Nothing is written for a call that is over, or that another has taken since; returns the ids of the
-        latter.
+        latter. What is of these is late: see `take_late`.
+        """
+
+    async def take_late(self, lease: Lease) -> list[SealedEntries]:
+        """Pieces of journals that came after this runner had taken their calls over, each once: nobody else
+        knows of what they tell.
         """
 
     async def journals(self, call_ids: Sequence[str]) -> dict[str, list[SealedEntries]]:

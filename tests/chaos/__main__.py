@@ -32,6 +32,9 @@ def main() -> int:
     parser.add_argument("--a-round", type=int, default=40, help="calls of one round (default: 40)")
     parser.add_argument("--lasts", type=float, default=30.0, help="seconds in which they ring (default: 30)")
     parser.add_argument(
+        "--faults", nargs="+", choices=FLEET_FAULTS, metavar="FAULT", help="only these (default: all)"
+    )
+    parser.add_argument(
         "--logs", type=Path, help="a folder for the runners' logs of rounds that lost something"
     )
     parser.add_argument("--minutes", type=float, help="begin no further round after so many")
@@ -62,7 +65,7 @@ async def _rounds(options: argparse.Namespace, server: PostgresqlServer | None) 
             runners=1 if server is None else options.runners,
             calls=options.a_round,
             lasts_s=options.lasts,
-            faults=FAULTS if server is None else FLEET_FAULTS,
+            faults=tuple(options.faults or (FAULTS if server is None else FLEET_FAULTS)),
             bug=options.bug,
             server=server,
             patience_s=PATIENCE_S,

@@ -26,8 +26,11 @@ class Excused:
     """Calls that were attached and not greeted yet when a runner was stopped, or the sideband cut. Nobody can
     know then that the call was not greeted, so the model is asked to go on."""
     stale: Counter[str] = field(default_factory=Counter)
-    """By call, events that a runner was about to send when it was stopped, and sent when it went on. The API
-    takes an output once, and refuses the later of two requests for a response."""
+    """By call, events that a runner was about to send when it was stopped, and sent when it went on, or that
+    it sent before it could hear that another has the call. The API takes an output once, and refuses the
+    later of two requests for a response."""
+    contested: set[str] = field(default_factory=set)
+    """Calls of a runner that was cut off, and served them until it heard that another had taken them over."""
 
 
 def losses(
@@ -75,9 +78,9 @@ def _losses(call: PlacedCall, backend: Backend, stored: StoredCall | None, excus
         if backend.asked[f"/{name}"][tool_call_id]:
             yield f"tool without an output: {name}"
     notes = [note for note in call.violations if not any(part in note for part in HARMLESS)]
-    for _ in range(excused.stale[call.id]):
+    for _ in range(min(excused.stale[call.id], notes.count(STALE))):
         notes.remove(STALE)
-    if excused.stale[call.id]:
+    if excused.stale[call.id] or call.id in excused.contested:
         notes = [note for note in notes if CROSSED not in note]
     yield from notes
     if stored is None:

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from tests.chaos.planted import LEASE_S
 from tests.store.postgresql.database_line import DatabaseLine, LineFault
 
 if TYPE_CHECKING:
-    from tests.chaos.world import Place, World
+    from tests.chaos.world import World
 
 WORK_S = 3.0
 """For a tool to be called."""
@@ -31,6 +32,8 @@ class Faults:
         self._world = world
         self._session = session
         self._random = world.random
+        self._unfinished: dict[Callable[[], None], None] = {}
+        """What follows a fault once it is over."""
         self._faults = {
             "kill": self.kill,
             "kill_at_work": self.kill_at_work,
@@ -172,16 +175,35 @@ class Faults:
             return False
         kind = self._random.choice(tuple(LineFault))
         place.is_cut_off = True
+        before, over = self._stale(), {call.id for call in self._world.calls if call.is_over}
         place.line.fail(kind)
         self._world.result.faults[f"cut_off: {kind.value}"] += 1
         loop = asyncio.get_running_loop()
 
-        def mend(place: "Place", line: DatabaseLine) -> None:
-            line.mend()
-            loop.call_later(CATCH_UP_S, setattr, place, "is_cut_off", False)
+        def caught_up() -> None:
+            place.is_cut_off = False
+            excused = self._world.excused
+            excused.stale.update(self._stale() - before)
+            taken_over = {call.id for call in self._world.calls if call.attached > 1}
+            excused.contested |= taken_over - over
 
-        loop.call_later(self._random.uniform(0.5, 3 * LEASE_S), mend, place, place.line)
+        def mend(line: DatabaseLine) -> None:
+            line.mend()
+            loop.call_later(CATCH_UP_S, self._finish, caught_up)
+
+        self._unfinished[caught_up] = None
+        loop.call_later(self._random.uniform(0.5, 3 * LEASE_S), mend, place.line)
         return True
+
+    def finish(self) -> None:
+        """Every call is over: whatever has not caught up yet never will."""
+        for last in [*self._unfinished]:
+            self._finish(last)
+
+    def _finish(self, last: Callable[[], None]) -> None:
+        if last in self._unfinished:
+            del self._unfinished[last]
+            last()
 
     async def reload(self) -> bool:
         """There is a new configuration."""

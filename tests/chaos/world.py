@@ -23,7 +23,7 @@ from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
 from runner.store.opening import open_store
 from tests.chaos.backend import Backend
-from tests.chaos.checker import GREETING, Excused, greeted, losses
+from tests.chaos.checker import CROSSED, GREETING, Excused, greeted, losses
 from tests.chaos.faults import Faults
 from tests.chaos.planted import JOB_LEASE_S, LEASE_S
 from tests.processes import CLOCK
@@ -137,14 +137,18 @@ class World:
             watch = asyncio.create_task(watch_loop(self._note_lag))
             self._stack.callback(watch.cancel)
             rings = asyncio.create_task(self._ring_all(session))
-            await Faults(self, session).strike()
+            faults = Faults(self, session)
+            await faults.strike()
             await rings
             await self._settle()
+            faults.finish()
         self.result.calls = len(self.calls)
         self.result.losses += losses(self.calls, self.backend, await self._stored(), self.excused)
         ungreeted = [call for call in self.calls if call.id in self.excused.ungreeted and not greeted(call)]
         self.result.faults["not greeted"] = len(ungreeted)
         self.result.faults["stale"] = self.excused.stale.total()
+        crossed = [call for call in self.calls if any(CROSSED in note for note in call.violations)]
+        self.result.faults["crossed"] = len(crossed)
         return self.result
 
     def write(self, version: int) -> None:

@@ -88,6 +88,7 @@ UNSEEN = {
         "serve.api_client.MOST_UNSETTLED",
         "serve.api_connections.IDLE_S",
         "serve.fleet.takeover.MOST_WORLDS",
+        "serve.fleet.held_calls.MOST_LOST",
         "serve.fleet.unserved_calls.MOST",
         "serve.log_folding.MOST_KEYS",
         "serve.names.MOST_KNOWN",

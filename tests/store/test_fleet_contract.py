@@ -230,8 +230,8 @@ async def test_the_next_runner_takes_what_one_that_left_has_handed_over(engine: 
     await one.leave()
     two = await joined(engine, "two")
     assert await two.take_over() == [
-        ringing("rtc_2", began_at=5.0, fence=2),
         ringing("rtc_1", api_call_id="rtc_w1", fence=2, state=CallState.ANSWERED),
+        ringing("rtc_2", began_at=5.0, fence=2),
     ]
     assert await two.take_over() == []
     assert await journal(two, "rtc_1") == [piece()]
@@ -294,6 +294,10 @@ async def test_what_an_ended_process_could_not_write_is_written_late_unless_anot
     assert await journal(two, "rtc_1") == [piece("rtc_1", 3, b"late")]
     assert await journal(two, "rtc_2") == []
     assert await journal(two, "rtc_3") == []
+    await two.take_over()
+    late = [] if not engine.is_shared else [piece("rtc_2", 3, b"of another")]
+    assert await two.store.take_late(two.lease) == late
+    assert await two.store.take_late(two.lease) == []
 
 
 async def test_a_call_that_was_answered_while_the_store_was_away_is_known_late(engine: Engine) -> None:

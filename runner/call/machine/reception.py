@@ -44,6 +44,7 @@ from runner.model.event import (
     Steered,
     TakenOver,
     TimerFired,
+    ToolCallMissed,
     Unreachable,
 )
 from runner.model.reception import RingResult
@@ -135,6 +136,7 @@ class Reception:
                 | EndRequested()
                 | ReferAnswered()
                 | HangUpFailed()
+                | ToolCallMissed()
             ):
                 return []
             case _:

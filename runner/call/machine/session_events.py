@@ -52,6 +52,7 @@ from runner.model.event import (
     Steered,
     TakenOver,
     TimerFired,
+    ToolCallMissed,
     Unreachable,
 )
 from runner.model.values import Instant
@@ -113,6 +114,8 @@ def row(event: CallEvent) -> Row:  # noqa: C901, PLR0912 - a table
             return _in(NOT_GONE, lambda session, _, now: [*session.ending.gone(now)])
         case ToolCalled():
             return _in(CONNECTED, _called)
+        case ToolCallMissed():
+            return _in(CONNECTED, _missed)
         case ResponseEnded():
             return _in(CONNECTED, _response_ended)
         case OutputTaken():
@@ -180,6 +183,10 @@ def _unreachable(_: Session, unreachable: Unreachable, now: Instant) -> list[Int
 
 def _called(session: Session, called: ToolCalled, now: Instant) -> list[Intent]:
     return session.dispatch.called(called, now)
+
+
+def _missed(session: Session, missed: ToolCallMissed, now: Instant) -> list[Intent]:
+    return session.dispatch.called(missed.called, now, was_missed=True)
 
 
 def _response_ended(session: Session, ended: ResponseEnded, now: Instant) -> list[Intent]:

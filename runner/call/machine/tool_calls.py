@@ -207,10 +207,20 @@ class ToolCalls:
                 self._open[call_id] = replace(opened, attempt=opened.attempt - 1)
                 intents += self._attempt(self._open[call_id], opened.request, now)
             else:
-                reply = HttpReply(failure=Failure.UNKNOWN)
-                replied = Replied(call_id=call_id, attempt=opened.attempt, reply=reply)
-                intents += self.replied(replied, now, may_retry=False)
+                intents += self._unknown(opened, now)
         return intents
+
+    def missed(self, opened: OpenCall, now: Instant) -> list[Intent]:
+        """Another process may have carried this tool call out, and could not write down that it was made."""
+        opened = self._open[opened.call_id] = replace(opened, attempt=1)
+        self.record.tool_tried(opened.call_id, now)
+        return self._unknown(opened, now)
+
+    def _unknown(self, opened: OpenCall, now: Instant) -> list[Intent]:
+        """Tell the model that it is unknown whether the tool was run."""
+        reply = HttpReply(failure=Failure.UNKNOWN)
+        replied = Replied(call_id=opened.call_id, attempt=opened.attempt, reply=reply)
+        return self.replied(replied, now, may_retry=False)
 
     def take_settled(self) -> bool:
         """Whether the last tool call of some response was answered since the last time this was asked.

@@ -43,14 +43,21 @@ class ToolDispatch:
     refresh: SessionRefresh
     deeds: Deeds
 
-    def called(self, called: ToolCalled, now: Instant) -> list[Intent]:
-        """The model calls a tool. The second report of the same call changes nothing."""
+    def called(self, called: ToolCalled, now: Instant, *, was_missed: bool = False) -> list[Intent]:
+        """The model calls a tool. The second report of the same call changes nothing.
+
+        `was_missed`: another process may have run the tool, and the response that called it is over.
+        """
         opened = self.tools.begin(called, self.serving.caller_of(called.response_id), now)
         if opened is None:
             return []
         intents: list[Intent] = []
+        if was_missed:
+            self.tools.responses.ended(called.response_id)
         if isinstance(opened, Refusal):
             intents += self.tools.refuse(called, opened, now)
+        elif was_missed and not opened.tool.is_repeatable:
+            intents += self.tools.missed(opened, now)
         elif isinstance(binding := opened.tool.binding, MovingBinding):
             intents += self._move_on(called, opened, binding, now)
         elif self.consumption.has_more_tool_calls_than(self.serving.agent.limits.max_tool_calls):

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from runner.model.conversation_event import ToolCalled
 from runner.model.entry import Entry, Lived
-from runner.model.event import Replied, SidebandOpened, Steered
+from runner.model.event import Replied, SidebandOpened, Steered, ToolCallMissed
 from runner.model.values import Instant
 from runner.store.journal.entries import encode
 from runner.store.journal.seal import JournalKey, Seal
@@ -13,7 +13,7 @@ from runner.store.journal.sealed import SealedEntries
 
 MOST_KEPT = 100
 """Pieces of one journal until the store has confirmed the claim. A longer one may have a gap."""
-AT_ONCE = frozenset({SidebandOpened, Steered, ToolCalled, Replied})
+AT_ONCE = frozenset({SidebandOpened, Steered, ToolCalled, ToolCallMissed, Replied})
 """Entries that are written at once: the loss of one would greet a caller twice, repeat a person's act, call a
 tool again or forget its reply. The API itself repeats that it has answered.
 """

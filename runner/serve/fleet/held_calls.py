@@ -5,6 +5,9 @@ from dataclasses import replace
 
 from runner.model.live_call import HeldCall
 
+MOST_LOST = 10_000
+"""Calls that are known to have been lost."""
+
 
 class HeldCalls:
     """What is held here, and which of it the store has confirmed."""
@@ -13,6 +16,7 @@ class HeldCalls:
         self._calls: dict[str, HeldCall] = {}
         self._unconfirmed: set[str] = set()
         """Calls whose claim the store has not confirmed: another runner may have claimed them too."""
+        self._lost: dict[str, None] = {}
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -45,6 +49,17 @@ class HeldCalls:
         self._unconfirmed.discard(call_id)
         if (call := self._calls.get(call_id)) is not None and call.fence != fence:
             self._calls[call_id] = replace(call, fence=fence)
+
+    def lose(self, call_id: str) -> None:
+        """Another runner has the call."""
+        self.let_go(call_id)
+        self._lost[call_id] = None
+        if len(self._lost) > MOST_LOST:
+            del self._lost[next(iter(self._lost))]
+
+    def was_lost(self, call_id: str) -> bool:
+        """Whether another runner has, or has had, this call of ours."""
+        return call_id in self._lost
 
     def let_go(self, call_id: str) -> HeldCall | None:
         """Hold the call no more; returns how it was held."""

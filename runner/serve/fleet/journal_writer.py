@@ -55,6 +55,9 @@ class Claims(Protocol):
     def is_confirmed(self, call_id: str) -> bool:
         """Whether the store knows that this process has the call."""
 
+    def was_lost(self, call_id: str) -> bool:
+        """Whether another runner has, or has had, this call of ours."""
+
 
 class _Waiting(NamedTuple):
     """A piece that the store has not taken yet."""
@@ -210,7 +213,12 @@ class JournalWriter:
             count, pieces = await self._spool.first(MOST_PIECES)
             # A call that was lost meanwhile, and perhaps came back, has another fence now.
             ours = [held.piece for held in pieces if held.fence == self._fence(held.call.id)]
-            if not await self._append(ours):
+            others = [
+                held
+                for held in pieces
+                if held.fence != self._fence(held.call.id) and self._claims.was_lost(held.call.id)
+            ]
+            if not (await self._append(ours) and await self._hand_on(others)):
                 return False
             await self._spool.drop(count)
         return True
@@ -243,6 +251,19 @@ class JournalWriter:
             log.debug("stale journal entries were dropped", extra={"calls": len(lost)})
         self.trouble = None
         self._on_written(len(pieces), sum(len(piece.entries) for piece in pieces))
+        return True
+
+    async def _hand_on(self, pieces: Sequence[HeldPiece]) -> bool:
+        """Whoever has these calls now does not know what they tell."""
+        try:
+            if pieces:
+                async with asyncio.timeout(APPEND_S):
+                    await self._store.append_late(pieces)
+        except StoreRefusedError as error:
+            log.error("journal entries are refused", extra={"error": str(error)})
+        except (StoreError, TimeoutError) as error:
+            self.trouble = str(error) or f"no answer within {APPEND_S:g} s"
+            return False
         return True
 
     def _fence(self, call_id: str) -> int:

@@ -30,6 +30,13 @@ TOGETHER = 2
 """Batches that are taken up at the same time: the journals of one are read while calls of the other begin."""
 
 
+class Store(FleetStore, Protocol):
+    """What the store is asked here."""
+
+    async def take_late(self, lease: Lease) -> list[SealedEntries]:
+        """Pieces of journals that came after this runner had taken their calls over."""
+
+
 class Taker(Protocol):
     """Takes up calls, and drops those that another runner has."""
 
@@ -38,6 +45,9 @@ class Taker(Protocol):
 
     def take_over(self, call: HeldCall, journal: Sequence[SealedEntries]) -> None:
         """Serve this call from now on."""
+
+    async def take_up_late(self, late: Sequence[SealedEntries]) -> None:
+        """Make up for what other runners could not write of our calls. Raises StoreError."""
 
     def drop(self, call_id: str) -> None:
         """Another runner has it: no sound, no hang-up and no record."""
@@ -48,7 +58,7 @@ class Member:
 
     def __init__(
         self,
-        store: FleetStore,
+        store: Store,
         keeper: LeaseKeeper,
         taker: Taker,
         *,
@@ -66,6 +76,8 @@ class Member:
         self._unserved = UnservedCalls()
         self._taken: dict[str, Latch] = {}
         """Calls that were taken over and are not served yet; the latch is set once they are, or cannot be."""
+        self._late: list[SealedEntries] = []
+        """Late pieces that wait to be taken up."""
         keeper.on_lost = self.lose
 
     async def run(self) -> None:
@@ -75,6 +87,7 @@ class Member:
             # After a pause the store is asked first whose our own calls are.
             while self.keeper.may_act and not self.keeper.was_paused and await self.take_over():
                 pass
+            await self.take_up_late()
 
     # Claims
 
@@ -155,7 +168,7 @@ class Member:
     def lose(self, call_id: str) -> None:
         """Another runner has the call."""
         log.warning("call is served by another runner", extra={"call_id": call_id})
-        self._calls.let_go(call_id)
+        self._calls.lose(call_id)
         self._taker.drop(call_id)
 
     # The end of this process
@@ -200,6 +213,19 @@ class Member:
                     self._taken.pop(call.id).set()
         # What cannot be served now is not tried again at once.
         return bool(left_calls) and not any(call.id in self._unserved for call in left_calls)
+
+    async def take_up_late(self) -> None:
+        """Make up for what other runners could not write before we took their calls over."""
+        lease = self.keeper.lease
+        if lease is None or not self.keeper.may_act or self.keeper.was_paused:
+            return
+        try:
+            self._late += await self._store.take_late(lease)
+            if self._late:
+                await self._taker.take_up_late(self._late)
+                self._late = []
+        except StoreError as error:
+            log.warning("late journal entries cannot be read", extra={"error": str(error)})
 
     def put_back(self, call_id: str) -> None:
         """The call was taken over and cannot be served now: the next runner that looks takes it."""

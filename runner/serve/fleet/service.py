@@ -194,6 +194,14 @@ class FleetService:
         hold = CallHold(self.member, writer, left.ringing, configuration=call.configuration, is_held=True)
         self._serve_left(left, hold)
 
+    async def take_up_late(self, late: Sequence[SealedEntries]) -> None:
+        """Carry out what runners before this one have come to know of its calls and could not write down."""
+        for call_id, called in (await self._takeover.missed_tool_calls(late)).items():
+            call = self._live_calls.find(call_id)
+            if call is not None and called:
+                log.info("missed tool calls are taken up", extra={"call_id": call_id, "tools": len(called)})
+                call.take_up(called)
+
     def drop(self, call_id: str) -> None:
         self._live_calls.drop(call_id)
 

@@ -47,7 +47,7 @@ def decode(*texts: bytes) -> list[Entry]:
                     "it was written by another version of phone-agents"
                     f" (format {version}, this one reads {FORMAT})"
                 )
-            entries += [Entry(seq=seq, at=float(at), event=read(event)) for seq, at, event in lines]
+            entries += [Entry(seq, float(at), read(event)) for seq, at, event in lines]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         # Its text may quote what was said.
         raise JournalError(

@@ -23,7 +23,9 @@ _Value = TypeVar("_Value")
 
 
 class Codec(NamedTuple):
-    """Writes and reads one type. `read` raises ValueError, TypeError or KeyError."""
+    """Writes and reads one type. `read` uses up what it is given, and raises ValueError, TypeError or
+    KeyError.
+    """
 
     write: Callable[[Any], Json]
     read: Callable[[Json], Any]
@@ -42,8 +44,8 @@ def codec(hint: Any) -> Codec:
     if hint is bytes:
         return Codec(lambda value: b64encode(value).decode(), lambda text: b64decode(text, validate=True))
     if isinstance(hint, type) and issubclass(hint, Enum):
-        # Faster than `value`, which Python looks up by a descriptor.
-        return Codec(attrgetter("_value_"), hint)
+        # Faster than `value` and a call of the class, which Python looks up by descriptors.
+        return Codec(attrgetter("_value_"), {member.value: member for member in hint}.__getitem__)
     if isinstance(hint, type) and (is_dataclass(hint) or hasattr(hint, "_fields")):
         return _of_fields(hint, kind=None)
     if origin in (Union, UnionType):
@@ -63,6 +65,8 @@ def _of_fields(cls: Any, *, kind: str | None) -> Codec:
         defaults = {name: cls._field_defaults.get(name, MISSING) for name in cls._fields}
     parts = [(name, default, codec(hints[name])) for name, default in defaults.items()]
     readers = {name: part.read for name, _, part in parts}
+    # Thousands of journals are read at a restart: what is a value of the right type is not even looked at.
+    plain = {name: types for name, hint in hints.items() if (types := _read_as_they_are(hint))}
     # Every event of thousands of calls is written: what need not be compared or converted is not.
     required = [(name, part.write) for name, default, part in parts if default is MISSING]
     optional = [(name, default, part.write) for name, default, part in parts if default is not MISSING]
@@ -80,9 +84,18 @@ def _of_fields(cls: Any, *, kind: str | None) -> Codec:
         return data
 
     def read(data: Json) -> Any:
-        return cls(**{name: readers[name](field) for name, field in data.items() if name != _KIND})
+        for name, field in data.items():
+            if type(field) not in plain.get(name, ()):
+                data[name] = readers[name](field)
+        return cls(**data)
 
     return Codec(write, read)
+
+
+def _read_as_they_are(hint: Any) -> tuple[type, ...]:
+    """The types of the values that reading leaves unchanged; none where each has to be read."""
+    hints = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return hints if all(each in (*_PLAIN, float) for each in hints) else ()
 
 
 def _default(field: "Field[Any]") -> Any:
@@ -116,7 +129,7 @@ def _union(hints: Sequence[Any]) -> Codec:
     def read(data: Json) -> Any:
         if data is None and NoneType in hints:
             return None
-        return by_name[data[_KIND]](data) if by_name else other.read(data)
+        return by_name[data.pop(_KIND)](data) if by_name else other.read(data)
 
     return Codec(write, read)
 

@@ -18,11 +18,15 @@ refused AS (
 written AS (
     INSERT INTO journal (call_id, first_seq, entries)
     SELECT piece.* FROM lease, piece WHERE call_id NOT IN (SELECT call_id FROM refused)
-    ON CONFLICT (call_id, first_seq) DO UPDATE SET entries = excluded.entries)
+    ON CONFLICT (call_id, first_seq) DO UPDATE SET entries = excluded.entries),
+late AS (
+    INSERT INTO late_entries (call_id, first_seq, entries)
+    SELECT piece.* FROM lease, piece JOIN live_calls ON live_calls.id = call_id
+    WHERE runner IS DISTINCT FROM $1)
 SELECT (SELECT count(*) FROM lease), ARRAY(SELECT call_id FROM refused)"""  # noqa: S608 - our own text
 """One statement for all calls of a runner. While its lease is locked, as `leases` says, none of its calls can
 be taken, so they need no lock of their own. A piece that was written before, without our learning of it, is
-overwritten.
+overwritten. One of a call that another has is late.
 """
 
 
@@ -56,13 +60,26 @@ async def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> se
         [held.fence for held in pieces],
     )
     taken = await connection.fetch(
-        """SELECT DISTINCT id
-        FROM live_calls JOIN unnest($1::text[], $2::integer[]) AS held (id, fence) USING (id)
-        WHERE live_calls.fence <> held.fence""",
-        [rows.column_text(held.call.id) for held in pieces],
+        """INSERT INTO late_entries (call_id, first_seq, entries)
+        SELECT call_id, first_seq, entries
+        FROM unnest($1::text[], $2::integer[], $3::bytea[], $4::integer[])
+            AS piece (call_id, first_seq, entries, fence)
+        JOIN live_calls ON id = call_id
+        WHERE live_calls.fence <> piece.fence
+        RETURNING call_id""",
+        *_columns([held.piece for held in pieces]),
         [held.fence for held in pieces],
     )
     return {row[0] for row in taken}
+
+
+async def take_late(connection: Connection, lease: Lease) -> list[SealedEntries]:
+    taken = await connection.fetch(
+        """DELETE FROM late_entries USING live_calls WHERE live_calls.id = call_id AND runner = $1
+        RETURNING call_id, first_seq, entries""",
+        lease.runner,
+    )
+    return sorted(SealedEntries(*row) for row in taken)
 
 
 async def read(connection: Connection, call_ids: Sequence[str]) -> dict[str, list[SealedEntries]]:
@@ -98,11 +115,12 @@ async def configuration(connection: Connection, configuration_hash: str) -> str 
 
 
 async def sweep(connection: Connection) -> None:
-    await connection.execute(
-        """DELETE FROM journal
-        WHERE written_at < clock_timestamp() - interval '1 hour'
-            AND NOT EXISTS (SELECT 1 FROM live_calls WHERE id = call_id)"""
-    )
+    for table in ("journal", "late_entries"):
+        await connection.execute(
+            f"""DELETE FROM {table}
+            WHERE written_at < clock_timestamp() - interval '1 hour'
+                AND NOT EXISTS (SELECT 1 FROM live_calls WHERE id = call_id)"""  # noqa: S608 - our own names
+        )
     await connection.execute(
         f"""DELETE FROM runners
         WHERE NOT {HOLDS} AND NOT EXISTS (SELECT 1 FROM live_calls WHERE runner = runners.id)"""  # noqa: S608

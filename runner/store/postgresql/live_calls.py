@@ -192,13 +192,13 @@ async def take_over(connection: Connection, lease: Lease) -> list[HeldCall]:
         UPDATE live_calls SET runner = $2, fence = fence + 1
         WHERE $2 IN (SELECT id FROM takers) AND id IN (
             SELECT id FROM live_calls WHERE {orphan("$1")}
-            ORDER BY began_at, id LIMIT (SELECT most FROM share) FOR UPDATE SKIP LOCKED)
+            ORDER BY began_at DESC, id LIMIT (SELECT most FROM share) FOR UPDATE SKIP LOCKED)
         RETURNING id, fence, agent, state, configuration, began_at, api_call_id""",  # noqa: S608 - our own text
         may_take,
         lease.runner,
         MOST_TAKEN,
     )
-    return [rows.held_call(tuple(row)) for row in taken]
+    return rows.newest_first(rows.held_call(tuple(row)) for row in taken)
 
 
 async def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:

@@ -160,6 +160,11 @@ class PostgresqlStore:
     async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
         return await self._database.run(lambda connection: journal.append_late(connection, pieces))
 
+    async def take_late(self, lease: Lease) -> list[SealedEntries]:
+        return await self._database.run(
+            lambda connection: journal.take_late(connection, lease), is_one_statement=True
+        )
+
     async def journals(self, call_ids: Sequence[str]) -> dict[str, list[SealedEntries]]:
         return await self._database.run(
             lambda connection: journal.read(connection, call_ids), is_one_statement=True

@@ -116,7 +116,7 @@ def take_over(connection: Connection, runner: str) -> list[HeldCall]:
         WHERE runner IS NULL OR runner <> ?1 RETURNING {rows.HELD_CALL}""",  # noqa: S608 - our own columns
         (runner,),
     ).fetchall()
-    return [rows.held_call(row) for row in sorted(taken, key=lambda row: row[5])]
+    return rows.newest_first(rows.held_call(row) for row in taken)
 
 
 def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:

@@ -50,6 +50,7 @@ from runner.model.event import (
     SidebandLost,
     SidebandOpened,
     TakenOver,
+    ToolCallMissed,
 )
 from runner.model.http import HttpReply
 from runner.model.reception import RingResult
@@ -314,6 +315,39 @@ def test_of_a_request_that_may_have_been_carried_out_the_model_is_told_that_it_i
     # It is told again once there is a sideband, and nothing is sent a second time.
     assert play.happens(SidebandOpened())[0] == output
     assert [use.status for use in play.record.tools] == ["error"]
+
+
+MISSED = ToolCallMissed(called=ToolCalled(response_id="r", call_id="c", name="find_slots", arguments="{}"))
+
+
+def test_a_tool_call_that_the_process_before_could_not_write_down_is_carried_out_once() -> None:
+    play = opened(http_tool())
+    play.taken_over()
+    play.happens(SidebandOpened())
+    play.responds()
+    (sent,) = play.happens(MISSED)
+    assert expect(SendRequest, sent).attempt == 1
+    assert play.happens(MISSED, MISSED.called) == []
+    assert play.replies(sent) == [
+        SendOutput(call_id="c", output='{"ok":true}'),
+        Speak(wish="wish_2"),
+    ]
+
+
+def test_of_a_tool_call_that_was_perhaps_carried_out_the_model_is_told_that_it_is_unknown() -> None:
+    play = opened(tool("find_slots", HttpBinding(method="POST", url=words("https://api.example/book"))))
+    play.taken_over()
+    play.happens(SidebandOpened())
+    play.responds()
+    output, speak = play.happens(MISSED)
+    assert "it is unknown whether this was done" in expect(SendOutput, output).output
+    assert speak == Speak(wish="wish_2")
+
+
+def test_a_missed_tool_call_of_a_call_without_a_sideband_is_left() -> None:
+    play = opened(http_tool())
+    play.happens(CallGone())
+    assert play.happens(MISSED) == []
 
 
 def test_a_request_whose_response_never_ended_is_answered_and_the_model_continues() -> None:

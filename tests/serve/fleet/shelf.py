@@ -24,6 +24,7 @@ class Shelf:
         self.is_renewed = True
         self.lost: set[str] = set()
         self.orphans: list[HeldCall] = []
+        self.late: list[SealedEntries] = []
         self.handed_over: list[list[str]] = []
         self.claim_answer: Claim | None = None
         self.others: list[RunnerInfo] = []
@@ -100,6 +101,11 @@ class Shelf:
         orphans, self.orphans = self.orphans, []
         return orphans
 
+    async def take_late(self, lease: Lease) -> list[SealedEntries]:
+        self._ask("take late")
+        late, self.late = self.late, []
+        return late
+
     async def live_calls(self) -> list[Any]:
         return []
 
@@ -117,6 +123,7 @@ class Desk:
         self.read: list[list[str]] = []
         self.taken: list[HeldCall] = []
         self.dropped: list[str] = []
+        self.late: list[SealedEntries] = []
         self.fails = ""
         self.trouble: StoreError | None = None
         self.while_reading: Callable[[], Awaitable[object]] | None = None
@@ -133,6 +140,11 @@ class Desk:
         if call.id == self.fails:
             raise ValueError("a bug of ours")
         self.taken.append(call)
+
+    async def take_up_late(self, late: Sequence[SealedEntries]) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.late += late
 
     def drop(self, call_id: str) -> None:
         self.dropped.append(call_id)

@@ -91,6 +91,7 @@ class Claims:
     def __init__(self, fence: int = 1, only: dict[str, HeldCall] | None = None) -> None:
         self.fence = fence
         self.are_confirmed = True
+        self.lost: set[str] = set()
         self._only = only
 
     def held(self, call_id: str) -> HeldCall | None:
@@ -98,6 +99,9 @@ class Claims:
 
     def is_confirmed(self, call_id: str) -> bool:
         return self.are_confirmed
+
+    def was_lost(self, call_id: str) -> bool:
+        return call_id in self.lost
 
 
 def made(shelf: Shelf, path: Path | None = None, most_bytes: int = 10**6, fence: int = 1) -> JournalWriter:
@@ -292,17 +296,42 @@ async def test_a_call_that_is_over_is_not_written_any_more() -> None:
     assert (shelf.keys("rtc_1"), shelf.keys("rtc_2")) == ("", "2")
 
 
-async def test_what_waits_for_a_call_that_was_lost_and_came_back_is_dropped(path: Path) -> None:
+async def test_what_waits_for_a_call_that_was_lost_is_for_who_has_it_now(path: Path) -> None:
+    shelf, claims = Shelf(), Claims()
+    writer = JournalWriter(shelf, SEAL, lambda: LEASE, spool=PieceSpool(path), claims=claims)
+    shelf.trouble = StoreError("no answer")
+    presses(journal_of(writer, "rtc_1"), "1")
+    presses(journal_of(writer, "rtc_2"), "2")
+    await writer.flush()
+    claims.fence, claims.lost = 3, {"rtc_1"}
+    shelf.trouble = None
+    presses(journal_of(writer, "rtc_1", next_seq=9), "9")
+    assert await writer.flush()
+    assert shelf.keys() == "9"
+    assert [late.call for late in shelf.late] == [held("rtc_1")], "the other one is over"
+
+
+@pytest.mark.parametrize("trouble", [StoreError("no answer"), StoreRefusedError("too large")])
+async def test_what_others_cannot_be_given_waits_for_the_store(path: Path, trouble: StoreError) -> None:
     shelf, claims = Shelf(), Claims()
     writer = JournalWriter(shelf, SEAL, lambda: LEASE, spool=PieceSpool(path), claims=claims)
     shelf.trouble = StoreError("no answer")
     presses(journal_of(writer, "rtc_1"), "1")
     await writer.flush()
-    claims.fence = 3
+    claims.fence, claims.lost = 3, {"rtc_1"}
     shelf.trouble = None
-    presses(journal_of(writer, "rtc_1", next_seq=9), "9")
+
+    async def fails() -> None:
+        raise trouble
+
+    shelf.before_late = fails
+    is_refused = isinstance(trouble, StoreRefusedError)
+    assert await writer.flush() is is_refused
+    assert writer.trouble == (None if is_refused else "no answer")
+    shelf.before_late = None
     assert await writer.flush()
-    assert shelf.keys() == "9"
+    assert len(shelf.late) == (0 if is_refused else 1)
+    await writer.close()
 
 
 async def test_calls_that_another_has_are_told_and_stop_nobody(caplog: pytest.LogCaptureFixture) -> None:

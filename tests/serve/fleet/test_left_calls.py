@@ -10,6 +10,7 @@ from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import Phase
 from runner.errors import StoreError
 from runner.model.action import Action, AnswerCall, OpenSideband
+from runner.model.conversation_event import CallerSpeaks, Outcome, OutputTaken, ResponseEnded, ToolCalled
 from runner.model.entry import Entry, Lived
 from runner.model.event import AnswerReplied, ClaimReplied, Decided, TakenOver
 from runner.model.live_call import CallState, HeldCall
@@ -56,18 +57,25 @@ def sealed_with(seal: Seal, text: bytes = b"[1,[]]") -> SealedEntries:
     return SealedEntries(RINGING.call_id, 0, seal.seal(KEY, text, RINGING.call_id))
 
 
-async def restored(directory: Path, shelf: Shelf, state: CallState = CallState.ANSWERED) -> LeftCall | None:
+def versions_of(directory: Path) -> Versions:
     (directory / "desk.yaml").write_text(AGENT)
     source = DirectorySource(directory, None, ENVIRON)
-    versions = Versions(source.read(), source, Metrics())
+    return Versions(source.read(), source, Metrics())
+
+
+def made(directory: Path, shelf: Shelf) -> Takeover:
+    return Takeover(shelf, SEAL, versions_of(directory), lambda: 1005.0)
+
+
+async def restored(directory: Path, shelf: Shelf, state: CallState = CallState.ANSWERED) -> LeftCall | None:
+    takeover = made(directory, shelf)
     call = HeldCall(
         id=RINGING.call_id,
         agent="desk",
-        configuration=versions.current.source.hash,
+        configuration=versions_of(directory).current.source.hash,
         began_at=RINGING.created_at,
         state=state,
     )
-    takeover = Takeover(shelf, SEAL, versions, lambda: 1005.0)
     journals = await takeover.journals([call])
     return takeover.restore(call, journals.get(call.id, ()))
 
@@ -141,3 +149,18 @@ async def test_a_store_that_is_away_is_no_journal_that_cannot_be_read(tmp_path: 
     shelf.trouble = StoreError("no answer")
     with pytest.raises(StoreError):
         await restored(tmp_path, shelf)
+
+
+async def test_the_tool_calls_in_what_came_late_are_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    called = [ToolCalled(response_id="r", call_id=f"c{each}", name="f", arguments="{}") for each in (1, 2, 3)]
+    ended = ResponseEnded(response_id="r", outcome=Outcome.COMPLETED, calls=(called[1],))
+    taken = OutputTaken(call_id="c3", item_id="i")
+    late = piece(7, (CallerSpeaks(began=True), called[0], ended, called[2], taken))
+    takeover = made(tmp_path, Shelf(piece(0, LIVED)))
+    assert await takeover.missed_tool_calls([late]) == {RINGING.call_id: called[:2]}
+    assert await takeover.missed_tool_calls([late._replace(first_seq=8)]) == {}
+    (entry,) = caplog.records
+    assert entry.message == "late journal entries cannot be read"
+    assert entry.__dict__["reason"] == "it was changed or damaged after it was written"

@@ -9,6 +9,7 @@ from runner.errors import ClockError, LeaseLostError, StoreError
 from runner.model.event import Limit
 from runner.model.live_call import CallState, Claim, HeldCall, Owner, RunnerInfo
 from runner.serve.fleet.member import BATCH
+from runner.store.journal.sealed import SealedEntries
 from tests.patience import PATIENCE_S
 from tests.serve.fleet.shelf import CALL, NO_LIMITS, joined
 
@@ -80,6 +81,7 @@ async def test_a_call_that_another_is_seen_to_act_for_is_dropped() -> None:
     member.lose("rtc_1")
     assert desk.dropped == ["rtc_1"]
     assert [*fences, member.keeper.calls.fence("rtc_1")] == [1, 0]
+    assert [member.keeper.calls.was_lost(each) for each in ("rtc_1", "rtc_2")] == [True, False]
 
 
 async def test_calls_are_handed_over_to_who_stays_and_not_to_who_leaves_as_well() -> None:
@@ -325,3 +327,26 @@ async def test_a_call_that_is_put_back_and_claimed_again_is_not_handed_over() ->
     assert await member.claim(CALL, NO_LIMITS) == Claim(ours=CALL)
     await member.take_over()
     assert shelf.handed_over == []
+
+
+async def test_what_others_could_not_write_of_our_calls_is_made_up_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    member, shelf, desk, clock = await joined()
+    late = SealedEntries("rtc_1", 7, b"sealed")
+    shelf.late = [late]
+    desk.trouble = StoreError("no answer")
+    await member.take_up_late()
+    assert [(record.message, record.__dict__["error"]) for record in caplog.records] == [
+        ("late journal entries cannot be read", "no answer")
+    ]
+    desk.trouble = None
+    await member.take_up_late()
+    await member.take_up_late()
+    assert desk.late == [late]
+    asked = len(shelf.asked)
+    clock.now += 10.0
+    await member.take_up_late()
+    member.keeper.lease = None
+    await member.take_up_late()
+    assert len(shelf.asked) == asked, "without a lease our calls may be another's"

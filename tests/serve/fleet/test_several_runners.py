@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from runner.standin.script import CallerHangsUp, CallerSays, greets, says
 from runner.standin.server import StandIn
 from runner.store.opening import open_store
 from tests.serve.fleet.test_workers import LONG_LEASES
-from tests.serving import Desk
+from tests.serving import Desk, Process
 from tests.store.postgresql.server import PostgresqlServer
 
 
@@ -65,15 +66,21 @@ async def test_a_runner_that_is_killed_loses_no_call(desk: Desk) -> None:
     assert await ended(desk, call) == "caller_hung_up"
 
 
-async def test_a_runner_that_is_told_to_end_hands_its_calls_over(desk: Desk) -> None:
+@pytest.mark.parametrize("stays", [True, False], ids=["to who stays", "to who comes while it drains"])
+async def test_a_runner_that_is_told_to_end_hands_its_calls_over(desk: Desk, stays: bool) -> None:
+    desk.settings("server: {drain_timeout: 1h}", store="{env: DATABASE_URL}")
+    # Nobody waits for a lease to end.
     desk.program = (sys.executable, "-c", LONG_LEASES)
-    async with desk.run() as first, desk.run() as second:
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(desk.run())
         url = await first.started()
-        await second.started()
+        second = await second_of(desk, stack) if stays else None
         call, _ = await desk.ring(url, greets())
         await desk.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types())
         first.tell(signal.SIGTERM)
-        # Nobody waits for a lease to end.
+        if second is None:
+            await first.logged("draining")
+            second = await second_of(desk, stack)
         await desk.api.until(lambda: call.attached == 2)
         code, _, _ = await first.ended()
         assert code == 0
@@ -84,25 +91,11 @@ async def test_a_runner_that_is_told_to_end_hands_its_calls_over(desk: Desk) -> 
     assert await ended(desk, call) == "caller_hung_up"
 
 
-async def test_a_runner_that_comes_while_the_last_one_drains_takes_its_calls(desk: Desk) -> None:
-    desk.settings("server: {drain_timeout: 1h}", store="{env: DATABASE_URL}")
-    desk.program = (sys.executable, "-c", LONG_LEASES)
-    async with desk.run() as first:
-        url = await first.started()
-        call, _ = await desk.ring(url, greets())
-        await desk.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types())
-        first.tell(signal.SIGTERM)
-        await first.logged("draining")
-        async with desk.run() as second:
-            await second.started()
-            await desk.api.until(lambda: call.attached == 2)
-            code, _, _ = await first.ended()
-            assert code == 0
-            await goes_on(desk, call)
-            await second.logged("call has ended")
-            second.tell(signal.SIGTERM)
-            await second.ended()
-    assert await ended(desk, call) == "caller_hung_up"
+async def second_of(desk: Desk, stack: AsyncExitStack) -> Process:
+    """Another runner, which has started."""
+    second = await stack.enter_async_context(desk.run())
+    await second.started()
+    return second
 
 
 async def test_a_webhook_that_reaches_two_runners_is_answered_once(desk: Desk) -> None:

@@ -130,7 +130,7 @@ def test_a_type_without_a_form_is_a_mistake_of_ours(hint: Any) -> None:
         ),
         (
             b'[1, [[0, 1.0, {"is": "ApiError", "kind": "new"}]]]',
-            f"{UNKNOWN} (ValueError)",
+            f"{UNKNOWN} (KeyError)",
         ),
     ],
 )

@@ -371,6 +371,20 @@ async def test_what_a_runner_has_taken_without_hearing_of_it_is_nobodys_once_it_
     }
 
 
+async def test_what_a_runner_could_not_write_is_for_who_has_its_call_now(engine: PostgresqlEngine) -> None:
+    one, two, three = await runners(engine, "one", "two", "three")
+    await two.holds("rtc_1")
+    await three.store.save(call_record("rtc_2"))
+    await one.holds("rtc_3")
+    late = [piece("rtc_1", 7, b"b"), piece("rtc_1", 5, b"a")]
+    assert await one.append(*late, piece("rtc_2", 7), piece("rtc_3", 7)) == {"rtc_1", "rtc_2"}
+    assert await three.store.take_late(three.lease) == []
+    assert await two.store.take_late(two.lease) == [late[1], late[0]]
+    assert await two.store.take_late(two.lease) == []
+    assert await one.store.take_late(one.lease) == []
+    assert await engine.run("SELECT * FROM late_entries") == []
+
+
 async def test_of_two_who_have_claimed_a_call_it_is_of_whom_the_api_has_answered_it_for(
     engine: PostgresqlEngine,
 ) -> None:
