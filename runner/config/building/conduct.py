@@ -78,10 +78,8 @@ def build_guardrails(entries: Iterable[Node], scope: Scope, problems: Problems) 
     """`guardrails`, each with a pattern that RE2 accepts."""
     for entry in entries:
         name, on, matches, then = (entry.get(key) for key in ("name", "on", "matches", "then"))
-        say = spoken(entry.get("say"), scope, problems)
-        if name is None or on is None or matches is None or then is None:
-            continue
-        if not _is_pattern(matches, problems):
+        say, is_pattern = spoken(entry.get("say"), scope, problems), _check_pattern(matches, problems)
+        if name is None or on is None or matches is None or then is None or not is_pattern:
             continue
         act = Then.HANDOFF if then.get("handoff") is not None else Then(then.text)
         if act is Then.SAY and entry.get("say") is None:
@@ -97,7 +95,9 @@ def build_guardrails(entries: Iterable[Node], scope: Scope, problems: Problems) 
         )
 
 
-def _is_pattern(node: Node, problems: Problems) -> bool:
+def _check_pattern(node: Node | None, problems: Problems) -> bool:
+    if node is None:
+        return False
     try:
         compile_regex(node.text)
     except ValueError as error:
