@@ -77,7 +77,9 @@ class LeaseLostError(StoreError):
 
 
 class ClockError(StoreError):
-    """The clock of this machine differs from the database's: timers of others' calls would be wrong here."""
+    """The clock of this machine differs from the database's: timers of others' calls would be wrong here, and
+    records would be deleted too early.
+    """
 
 
 class CallLostError(StoreError):

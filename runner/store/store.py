@@ -50,6 +50,7 @@ class RecordStore(Protocol):
         the number.
 
         A call whose jobs are still tried stays until they are done or parked.
+        Raises ClockError where the instant comes from a clock that differs from the database's.
         """
 
 

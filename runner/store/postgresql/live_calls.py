@@ -157,12 +157,17 @@ async def has_left_calls(connection: Connection, now: Instant) -> bool:
     calls. `now` is what this runner's own clock says; raises ClockError.
     """
     database_now, has_left = await connection.fetchrow(_HAS_LEFT_CALLS)
+    check_clock(now, database_now)
+    return bool(has_left)
+
+
+def check_clock(now: Instant, database_now: Instant) -> None:
+    """Raises ClockError where this machine's clock and the database's are too far apart."""
     if abs(now - database_now) > CLOCKS_APART_S:
         raise ClockError(
             f"this machine's clock is {abs(now - database_now):.0f} s "
             f"{'ahead of' if now > database_now else 'behind'} the database's"
         )
-    return bool(has_left)
 
 
 async def take_over(connection: Connection, lease: Lease) -> list[HeldCall]:

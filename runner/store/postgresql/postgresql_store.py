@@ -14,6 +14,8 @@ from runner.store.journal.sealed import HeldPiece, SealedEntries
 from runner.store.postgresql import claims, jobs, journal, leases, live_calls, records
 from runner.store.postgresql.database import Connection, PostgresqlDatabase
 
+_NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
+
 
 class PostgresqlStore:
     """A store that any number of runners share. `runner.store.store.Store` says what each method does."""
@@ -57,7 +59,12 @@ class PostgresqlStore:
         return await self._database.run(lambda connection: records.delete(connection, call_id))
 
     async def delete_before(self, instant: Instant, most: int) -> int:
-        return await self._database.run(lambda connection: records.delete_before(connection, instant, most))
+        async def delete(connection: Connection) -> int:
+            # One runner with a wrong clock would delete what all of them keep.
+            live_calls.check_clock(self._clock(), await connection.fetchval(_NOW))
+            return await records.delete_before(connection, instant, most)
+
+        return await self._database.run(delete)
 
     async def take(self, capacity: JobCapacity, *, now: Instant, lease_s: float) -> list[DueJob]:
         return await self._database.run(lambda connection: jobs.take(connection, capacity, now, lease_s))

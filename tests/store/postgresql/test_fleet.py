@@ -158,7 +158,7 @@ async def test_nothing_is_left_to_a_runner_that_has_just_joined(engine: Postgres
 
 
 @pytest.mark.parametrize(("ahead_s", "apart"), [(3600.0, "3600 s ahead of"), (-3600.0, "3600 s behind")])
-async def test_a_runner_whose_clock_is_wrong_takes_nothing(
+async def test_a_runner_whose_clock_is_wrong_takes_nothing_and_deletes_nothing(
     engine: PostgresqlEngine, ahead_s: float, apart: str
 ) -> None:
     one, two = await runners(engine, "one", "two")
@@ -167,6 +167,8 @@ async def test_a_runner_whose_clock_is_wrong_takes_nothing(
     wrong = await PostgresqlStore.open(engine.url, lambda: time.time() + ahead_s)
     with pytest.raises(ClockError, match=f"^this machine's clock is {apart} the database's$"):
         await wrong.take_over(two.lease)
+    with pytest.raises(ClockError, match=apart):
+        await wrong.delete_before(time.time(), 9)
     await wrong.close()
     assert len(await two.take_over()) == 1
 
