@@ -140,7 +140,7 @@ async def parked(connection: Connection, most: int) -> list[StoredJob]:
 
 
 async def retry_parked(connection: Connection, call_id: str, now: Instant) -> int:
-    """Open them again, with all their attempts before them."""
+    """Open the parked jobs of a call again, as if none was attempted yet; returns the number."""
     opened = await connection.fetch(
         """UPDATE jobs
         SET state = 'open', created_at = $1, due_at = $1, taken_until = '-infinity', attempts = 0
@@ -161,7 +161,7 @@ async def _park(connection: Connection, job_id: str, error: str) -> None:
 
 
 async def _open_deliveries(connection: Connection, call_id: str, now: Instant) -> None:
-    """Release what waited for the outcome."""
+    """Make the deliveries due that waited for the outcome of a call."""
     await connection.execute(
         "UPDATE jobs SET due_at = $1 WHERE call_id = $2 AND state = 'open' AND due_at IS NULL", now, call_id
     )

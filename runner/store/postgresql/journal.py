@@ -31,8 +31,9 @@ overwritten. One of a call that another has is late.
 
 
 async def append(connection: Connection, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
-    """Write these pieces, except for calls of other runners or calls that are over; returns the ids of
-    these."""
+    """Write these pieces; returns the ids of the calls for which none was written, since other runners have
+    them or they are over.
+    """
     if not pieces:
         return set()
     # A statement writes no row twice.
@@ -44,8 +45,8 @@ async def append(connection: Connection, lease: Lease, pieces: Sequence[SealedEn
 
 
 async def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> set[str]:
-    """Write what an ended process could not, except for calls that another has taken since; returns the ids
-    of these.
+    """Write pieces that an ended process could not; returns the ids of the calls that another has taken
+    since, for which none was written.
     """
     pieces = list({(held.call.id, held.fence, held.piece.first_seq): held for held in pieces}.values())
     await live_calls.know_late(connection, [held.call for held in pieces])

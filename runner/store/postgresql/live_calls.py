@@ -15,8 +15,8 @@ MOST_TAKEN = 256
 that is slow, or has just begun, keeps none from the others, who could serve it now.
 """
 CLOCKS_APART_S = 60.0
-"""Between a runner's clock and the database's. One that is an hour ahead would hang up what it takes over, as
-if it had lasted an hour longer.
+"""Most seconds between a runner's clock and the database's. A runner an hour ahead would hang up the calls
+that it takes over, as if they had lasted an hour longer.
 """
 
 _FLEET_CALLS = """SELECT
@@ -207,7 +207,7 @@ async def take_over(connection: Connection, lease: Lease) -> list[HeldCall]:
 
 
 async def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:
-    """An ended process had these calls while nothing could be written: no runner has them now."""
+    """Make calls known that an ended process held while nothing could be written. No runner has them."""
     latest = {call.id: call for call in calls}.values()
     await connection.execute(
         """INSERT INTO live_calls AS known

@@ -10,7 +10,10 @@ from runner.store.postgresql.database import Connection
 
 
 async def save(connection: Connection, row: rows.CallRow, owner: Owner | None) -> bool:
-    """Write a record, or replace the one of the same call; returns whether this one is in force."""
+    """Write a record, or replace the one of the same call. False when its owner has saved it before.
+
+    Raises CallLostError when the call is not the owner's.
+    """
     if owner is not None:
         held = await connection.fetchrow(
             "SELECT runner, fence FROM live_calls WHERE id = $1 FOR UPDATE", row.id

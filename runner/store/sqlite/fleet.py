@@ -120,7 +120,7 @@ def take_over(connection: Connection, runner: str) -> list[HeldCall]:
 
 
 def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:
-    """An ended process had these calls while nothing could be written: no runner has them now."""
+    """Make calls known that an ended process held while nothing could be written. No runner has them."""
     connection.executemany(
         f"""INSERT INTO live_calls (runner, {rows.HELD_CALL}) SELECT NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7
         WHERE NOT EXISTS (SELECT 1 FROM calls WHERE id = ?1)

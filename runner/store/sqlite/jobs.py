@@ -106,7 +106,7 @@ def parked(connection: Connection, most: int) -> list[StoredJob]:
 
 
 def retry_parked(connection: Connection, call_id: str, now: Instant) -> int:
-    """Open them again, with all their attempts before them."""
+    """Open the parked jobs of a call again, as if none was attempted yet; returns the number."""
     return connection.execute(
         """UPDATE jobs SET state = 'open', created_at = ?, due_at = ?, taken_until = 0, attempts = 0
         WHERE call_id = ? AND state = 'parked'""",
@@ -152,7 +152,7 @@ def _park(connection: Connection, job_id: str, error: str) -> None:
 
 
 def _open_deliveries(connection: Connection, call_id: str, now: Instant) -> None:
-    """Release what waited for the outcome."""
+    """Make the deliveries due that waited for the outcome of a call."""
     connection.execute(
         "UPDATE jobs SET due_at = ? WHERE call_id = ? AND state = 'open' AND due_at IS NULL",
         (now, call_id),

@@ -11,8 +11,9 @@ from runner.store.sqlite import fleet, journal_log
 
 
 def append(connection: Connection, runner: str, pieces: Sequence[SealedEntries]) -> set[str]:
-    """Write these pieces, except for calls of other runners or calls that are over; returns the ids of
-    these."""
+    """Write these pieces; returns the ids of the calls for which none was written, since other runners have
+    them or they are over.
+    """
     # A call that the store does not know came while it was away.
     refused = connection.execute(
         """SELECT value FROM json_each(?1) AS written
@@ -29,8 +30,8 @@ def append(connection: Connection, runner: str, pieces: Sequence[SealedEntries])
 
 
 def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> set[str]:
-    """Write what an ended process could not, except for calls that another has taken since; returns the ids
-    of these.
+    """Write pieces that an ended process could not; returns the ids of the calls that another has taken
+    since, for which none was written.
     """
     fleet.know_late(connection, [held.call for held in pieces])
     connection.executemany(

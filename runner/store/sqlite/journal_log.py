@@ -4,9 +4,9 @@ A row for each piece, at its call's place, costs several times as much. A journa
 a row, in `journal`. It has the key to the others, so deleting it deletes the journal; what is left of that in
 the log nobody can read.
 
-The log is cut at its old end as it grows at the other, twice as fast, and pieces that a live call still needs
-are written again. So it is short while calls are, and else at most some twice as long as the journals of live
-calls.
+The log is cut at its old end twice as fast as it grows at the other, and pieces that a live call still needs
+are written again. So it stays short while calls are short, and otherwise is at most about twice as long as
+the journals of live calls.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -53,7 +53,7 @@ def write(connection: Connection, pieces: Sequence[SealedEntries]) -> None:
     others = [piece for piece in pieces if piece.first_seq] if first else pieces
     if not others:
         return
-    # Asked for together, without subqueries, they would be searched for in all rows.
+    # Without subqueries SQLite would find both at once by reading all rows.
     begin, end = connection.execute(
         "SELECT (SELECT min(upto) FROM journal_log), (SELECT max(upto) FROM journal_log)"
     ).fetchone()
@@ -106,7 +106,9 @@ def delete_others(connection: Connection) -> None:
 
 
 def _cut(connection: Connection, until: int, most_bytes: float) -> list[_Logged]:
-    """Delete so many bytes of the oldest rows up to this point; returns what has to stay of them."""
+    """Delete about this many bytes of the oldest rows before `until`; returns their pieces that a live call
+    still needs.
+    """
     kept: list[_Logged] = []
     while True:
         row = connection.execute(
