@@ -61,41 +61,45 @@ Handler: TypeAlias = Callable[[Session, Any, Instant], list[Intent]]
 # Any: each handler takes events of just the type of its row, which no signature can say.
 Row: TypeAlias = Mapping[Phase, Handler]
 
+_BILLED, _SPOKEN = Bill.hears, Speech.hears
+"""Looked up once, and not at each event."""
+
 _ROWS: dict[type[CallEvent], Row] = {}
 """The rows of the types of events that have come."""
 
 
 def handle(session: Session, event: CallEvent, now: Instant) -> list[Action]:
     """Decide on the actions for `event`, in this order."""
+    kind, speech = type(event), session.speech
     fulfil = session.fulfilment.actions
     session.builder.note(event, now)
     actions: list[Action] = []
     # Thousands of calls are live: what an event does not concern is not even looked at.
-    if type(event) in Bill.hears:
+    if kind in _BILLED:
         session.consumption.bill.note(event)
-    if type(event) in Speech.hears:
+    if kind in _SPOKEN:
         # For a response that begins, since it is not known by one look.
-        sees_all = type(event) is not ResponseStarted or session.are_all_placed
-        actions += session.speech.handle(event, now, sees_all=sees_all)
+        sees_all = kind is not ResponseStarted or session.are_all_placed
+        actions += speech.handle(event, now, sees_all=sees_all)
     tampering = session.tampering
-    if tampering is not None and type(event) in tampering.hears and session.phase.now in CONNECTED:
+    if tampering is not None and kind in tampering.hears and session.phase.now in CONNECTED:
         whole = session.serving.whole_session("switch_mend")
         actions += fulfil(tampering.handle(event, whole), now)
-    by_phase = _ROWS.get(type(event))
+    by_phase = _ROWS.get(kind)
     if by_phase is None:
-        by_phase = _ROWS[type(event)] = row(event)
+        by_phase = _ROWS[kind] = row(event)
     handler = by_phase.get(session.phase.now)
     if handler is not None and (intents := handler(session, event, now)):
         actions += fulfil(intents, now)
     for part in session.serving.parts:
-        if type(event) in part.hears and (intents := part.handle(event, now)):
+        if kind in part.hears and (intents := part.handle(event, now)):
             actions += fulfil(intents, now)
-    while session.speech.unheard.ends:
-        for key, end in session.speech.unheard.take_ends():
+    while speech.unheard.ends:
+        for key, end in speech.unheard.take_ends():
             session.steering.sentence_ended(key, end, now)
             actions += fulfil([*session.ending.sentence_ended(key, end, now), *session.tools.go_on()], now)
     session.connection.lived_until = now
-    return actions + session.speech.ask(now)
+    return actions + speech.ask(now)
 
 
 def row(event: CallEvent) -> Row:  # noqa: C901, PLR0912 - a table

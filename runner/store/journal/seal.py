@@ -71,6 +71,7 @@ class Seal:
         self._secrets = secrets
         self._salt = os.urandom(_SALT_BYTES)
         """Of this process alone: counted nonces never repeat under its key (NIST SP 800-38D, 8.2.1)."""
+        self._share = self._salt[:_SHARE_BYTES]
         self._next_count = count(1).__next__
 
     def seal(self, key: JournalKey, text: bytes, call_id: str) -> bytes:
@@ -82,7 +83,7 @@ class Seal:
 
     def seal_more(self, key: JournalKey, text: bytes, call_id: str, first_seq: int) -> bytes:
         # Several processes may write under one key, one after the other: their nonces differ by their salts.
-        nonce = self._salt[:_SHARE_BYTES] + self._next_count().to_bytes(_NONCE_BYTES - _SHARE_BYTES, "big")
+        nonce = self._share + self._next_count().to_bytes(_NONCE_BYTES - _SHARE_BYTES, "big")
         # A cipher that is kept takes each call 2.6 KiB, and saves a microsecond.
         return nonce + AESGCM(key.raw).encrypt(nonce, text, _place(call_id, first_seq))
 
