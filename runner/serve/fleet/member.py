@@ -200,6 +200,8 @@ class Member:
     async def take_over(self) -> bool:
         """Take our share of the calls without a runner, or a part; returns whether there may be more."""
         left_calls = await self._take_from_store()
+        if not left_calls:
+            return False
         waiting = iter(left_calls)
         try:
             async with asyncio.TaskGroup() as together:
@@ -212,7 +214,7 @@ class Member:
                     self.put_back(call.id)
                     self._taken.pop(call.id).set()
         # What cannot be served now is not tried again at once.
-        return bool(left_calls) and not any(call.id in self._unserved for call in left_calls)
+        return not any(call.id in self._unserved for call in left_calls)
 
     async def take_up_late(self) -> None:
         """Make up for what other runners could not write before we took their calls over."""

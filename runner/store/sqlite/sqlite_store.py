@@ -25,6 +25,8 @@ class SqliteStore:
         self._database = database
         self._lock = ProcessLock(database.path)
         self._runner: RunnerInfo | None = None
+        self._may_have_free = True
+        """Whether calls may be without a runner: nobody else makes one free."""
         self._left = LeftJournals()
         """The journals of calls that were taken over, until each is read. To find one takes as long as to
         find all.
@@ -96,6 +98,7 @@ class SqliteStore:
     async def assert_calls(
         self, runner: RunnerInfo, lease: Lease, calls: Callable[[], Sequence[HeldCall]], lease_s: float
     ) -> tuple[Lease, dict[str, int]]:
+        self._may_have_free = True  # in a file that has taken the place of another
         held = calls()
         fences = await self._database.write(
             lambda connection: fleet.assert_calls(connection, lease.runner, held)
@@ -122,6 +125,7 @@ class SqliteStore:
         """See `FleetStore.retire`. There is no other runner that could stay."""
 
     async def hand_over(self, lease: Lease, call_ids: Sequence[str]) -> None:
+        self._may_have_free = True
         await self._database.write(lambda connection: fleet.hand_over(connection, lease.runner, call_ids))
 
     async def take_over(self, lease: Lease) -> list[HeldCall]:
@@ -133,7 +137,14 @@ class SqliteStore:
                 self._left = journal_log.left_journals(connection, [call.id for call in calls])
             return calls
 
-        return await self._database.write(take)
+        if not self._may_have_free and self._holder(lease):
+            return []  # This is asked twice a second, and to look at all calls takes time.
+        self._may_have_free = False
+        try:
+            return await self._database.write(take)
+        except BaseException:
+            self._may_have_free = True
+            raise
 
     async def live_calls(self) -> list[FleetCall]:
         return await self._database.read(lambda connection: fleet.live_calls(connection, self._address))
@@ -155,6 +166,7 @@ class SqliteStore:
 
     async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
         self._forget(piece.call.id for piece in pieces)
+        self._may_have_free = True
         return await self._database.write(lambda connection: journal.append_late(connection, pieces))
 
     async def take_late(self, lease: Lease) -> list[SealedEntries]:

@@ -11,6 +11,7 @@ import pytest
 
 from runner.errors import CannotRunError, LeaseLostError, StoreError
 from runner.model.live_call import CallState
+from runner.store.journal.sealed import HeldPiece
 from runner.store.opening import open_store
 from tests.store.engines import SqliteEngine
 from tests.store.members import joined, journal, piece, ringing
@@ -112,3 +113,14 @@ async def test_processes_that_come_and_go_never_have_it_together(tmp_path: Path)
 async def test_memory_needs_no_lock() -> None:
     store = await open_store("sqlite::memory:")
     await store.close()
+
+
+async def test_a_call_that_becomes_free_after_a_look_in_vain_is_taken(engine: SqliteEngine) -> None:
+    one = await joined(engine, "one")
+    await one.holds()
+    assert await one.take_over() == []
+    await one.store.hand_over(one.lease, ["rtc_1"])
+    assert await one.take_over() == [ringing(fence=2)]
+    assert await one.take_over() == []
+    await one.store.append_late([HeldPiece(piece=piece("rtc_2"), call=ringing("rtc_2"))])
+    assert await one.take_over() == [ringing("rtc_2", fence=2)]
