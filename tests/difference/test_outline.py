@@ -40,6 +40,7 @@ def test_durations_are_written_as_people_write_them(seconds: float, text: str) -
         (Tell(text=compile_template("Greet.")), {"tell": "Greet."}),
         (Wait(), {"wait": True}),
         (ModelOpens(), "the model opens"),
+        (settings.Records(keep_s=90 * 86400.0), {"keep": "90d"}),
         (Reject(status=486), {"reject": 486}),
         (ToAgent(agent="overflow"), {"agent": "overflow"}),
         (HandoffBinding(agent="two"), {"handoff": {"agent": "two"}}),
