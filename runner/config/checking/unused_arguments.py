@@ -1,6 +1,6 @@
 """Warns of arguments that a tool asks the model for, and that its request does not use."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
@@ -22,10 +22,8 @@ def check_arguments_used(tool: Tool, parameters: Node, problems: Problems) -> No
     if binding.body is not None and binding.body.is_arguments:
         return
     # Every template of the tool can use arguments; its schema, by far the largest part, has none.
-    parts = (getattr(tool, name) for name in _field_names(Tool) if name != "parameters")
-    paths = {
-        reference.path for part in parts for template in _templates(part) for reference in template.references
-    }
+    parts = [getattr(tool, name) for name in _field_names(Tool) if name != "parameters"]
+    paths = {reference.path for template in _templates(parts) for reference in template.references}
     if ("args",) in paths:
         return
     used = {path[1] for path in paths if path[0] == "args"}
@@ -40,21 +38,21 @@ def check_arguments_used(tool: Tool, parameters: Node, problems: Problems) -> No
             problems.warning(properties.key_place(name), "unused-argument", message)
 
 
-def _templates(value: object) -> Iterator[CompiledTemplate]:
-    """Every template in a part of a tool, at any depth."""
-    if value is None or isinstance(value, str | float | Enum):
-        return
-    if isinstance(value, CompiledTemplate):
-        yield value
-    elif isinstance(value, Mapping):
-        for entry in value.values():
-            yield from _templates(entry)
-    elif isinstance(value, list | tuple):
-        for entry in value:
-            yield from _templates(entry)
-    elif is_dataclass(value) and not isinstance(value, type):
-        for name in _field_names(type(value)):
-            yield from _templates(getattr(value, name))
+def _templates(parts: Iterable[object]) -> Iterator[CompiledTemplate]:
+    """Every template in the parts of a tool, at any depth."""
+    left = [*parts]
+    while left:
+        value = left.pop()
+        if value is None or isinstance(value, str | float | Enum):
+            continue
+        if isinstance(value, CompiledTemplate):
+            yield value
+        elif isinstance(value, Mapping):
+            left += value.values()
+        elif isinstance(value, list | tuple):
+            left += value
+        elif is_dataclass(value) and not isinstance(value, type):
+            left += [getattr(value, name) for name in _field_names(type(value))]
 
 
 @cache

@@ -14,6 +14,7 @@ _WORDS: dict[str, Scalar] = {
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
+_BEGIN_NUMBERS = frozenset("-.0123456789")
 _DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _OCTAL = re.compile(r"0o[0-7]{1,20}")
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]{1,15}")
@@ -24,10 +25,12 @@ _FLOAT = re.compile(
 
 def plain_scalar(text: str) -> Scalar:
     """The value of a scalar that was written without quotes."""
-    value: Scalar = text
     if text in _WORDS:
-        value = _WORDS[text]
-    elif _DECIMAL.fullmatch(text):
+        return _WORDS[text]
+    if text[0] not in _BEGIN_NUMBERS:
+        return text
+    value: Scalar = text
+    if _DECIMAL.fullmatch(text):
         value = int(text)
     elif _HEXADECIMAL.fullmatch(text):
         value = int(text, 16)
