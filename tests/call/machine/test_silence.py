@@ -243,6 +243,13 @@ def test_only_the_first_sign_of_life_is_acted_upon() -> None:
     assert watch.handle(SidebandOpened(), 3.0) == []
 
 
+def test_the_time_of_a_ghost_does_not_begin_again_with_the_sideband_and_ends_with_a_hand_off() -> None:
+    watch = GhostWatch(30)
+    watch.handle(SidebandOpened(), 0.0)
+    assert watch.handle(SidebandOpened(), 20.0) == []
+    assert watch.stop(25.0) == [ClearTimer(timer=Timer(TimerKind.GHOST))]
+
+
 def test_a_sideband_lost_and_opened_again_does_not_make_a_ghost() -> None:
     play = talking(limits=Limits(ghost_after_s=30))
     play.happens(PlaybackStarted(response_id="r"), SidebandLost(), SidebandOpened())
