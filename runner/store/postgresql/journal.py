@@ -21,8 +21,8 @@ written AS (
     ON CONFLICT (call_id, first_seq) DO UPDATE SET entries = excluded.entries),
 late AS (
     INSERT INTO late_entries (call_id, first_seq, entries)
-    SELECT piece.* FROM lease, piece JOIN live_calls ON live_calls.id = call_id
-    WHERE runner IS DISTINCT FROM $1)
+    SELECT piece.* FROM lease, piece JOIN refused USING (call_id)
+    WHERE NOT EXISTS (SELECT 1 FROM calls WHERE calls.id = call_id))
 SELECT (SELECT count(*) FROM lease), ARRAY(SELECT call_id FROM refused)"""  # noqa: S608 - our own text
 """One statement for all calls of a runner. While its lease is locked, as `leases` says, none of its calls can
 be taken, so they need no lock of their own. A piece that was written before, without our learning of it, is
