@@ -364,7 +364,8 @@ class Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         call_id = call_id_of(record)
-        if call_id is not None:
+        # The task of a call may be the first to see that a busy machine's store is late.
+        if call_id is not None and record.name != "runner.serve.fleet.lease_keeper":
             line = self.format(record).replace(f"call_id={call_id} ", "").partition(" ")[2]
             self.of[call_id].append(re.sub(r" (took_s|lasted_s|cost_usd|turns)=\S+", "", line))
 
