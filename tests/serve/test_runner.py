@@ -253,9 +253,10 @@ async def test_a_hurried_drain_hangs_up_what_is_left(lab: Lab, caplog: pytest.Lo
     assert [request.action for request in live.requests] == ["accept", "hangup"]
     assert live.state is State.OVER
     assert lab.records()[live.id]["ended"] == "shutdown"
-    # A busy machine may stall the loop, which is a warning as well.
-    told = [r.message for r in caplog.records if r.levelno == logging.WARNING and "stalled" not in r.message]
-    assert told == ["live calls are ended"]
+    # A busy machine may stall the loop, and its store be late, which are warnings as well.
+    of_machine = {"runner.serve.loop_lag", "runner.serve.fleet.lease_keeper"}
+    warnings = [r for r in caplog.records if r.levelno == logging.WARNING and r.name not in of_machine]
+    assert [r.message for r in warnings] == ["live calls are ended"]
 
 
 async def test_a_drain_that_runs_out_of_time_hangs_up_what_is_left(api: StandIn, tmp_path: Path) -> None:
