@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from tests.console.made_up_admin import MadeUpAdmin, serving
 from tests.console.screen import HEIGHTS, PATIENCE_MS, WATCH, Look, Screen
+from tests.processes import WITHOUT_FAKETIME
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -32,7 +33,10 @@ async def browser() -> AsyncIterator["Browser"]:
     playwright.expect.set_options(timeout=PATIENCE_MS)
     async with playwright.async_playwright() as driver:
         chromium = await driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE_MS
+            executable_path=CHROMIUM,
+            args=["--no-sandbox"],
+            timeout=PATIENCE_MS,
+            env={**WITHOUT_FAKETIME},
         )
         yield chromium
         await chromium.close()

@@ -28,6 +28,7 @@ from runner.serve.secrets import FoundSecrets
 from runner.standin.server import StandIn
 from runner.standin.webhook import new_secret
 from tests.console.screen import PATIENCE_MS
+from tests.processes import WITHOUT_FAKETIME
 
 if TYPE_CHECKING:
     from playwright.async_api import BrowserContext, Page, Playwright
@@ -115,7 +116,7 @@ class Site:
             write_speech(sound, said_s=0.0 if microphone == "silent" else 1.0)
             arguments += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={sound}"]
         browser = await self._playwright.chromium.launch(
-            executable_path=CHROMIUM, args=arguments, timeout=PATIENCE_MS
+            executable_path=CHROMIUM, args=arguments, timeout=PATIENCE_MS, env={**WITHOUT_FAKETIME}
         )
         self._stack.push_async_callback(browser.close)
         context = await browser.new_context(
