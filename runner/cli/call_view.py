@@ -71,6 +71,7 @@ class CallPrinter:
         self._terminal.line()
 
     def show(self, entry: TimelineEntry) -> None:
+        """One entry, on one line or a few."""
         label, style = _LABELS[entry.what]
         text, time = self._worded(entry), _clock(entry.at_s)
         lines = self._wrapped(text, self._width - TIME_WIDTH - LABEL_WIDTH - 2)
@@ -83,6 +84,7 @@ class CallPrinter:
         self._rows("" if detail else time, label, style, lines, text_style)
 
     def conclude(self, record: CallRecord | None, lasted_s: float) -> None:
+        """Show the record, as a table."""
         self._terminal.line()
         self._terminal.line(self._terminal.styled("record", Style.BOLD))
         if record is None:

@@ -42,6 +42,7 @@ class Side:
         return text.replace(f"{path}/", inside).replace(path, self.label)
 
     def place(self, place: Place) -> str:
+        """A place in this side's files."""
         return self.shown(str(place))
 
 

@@ -46,6 +46,7 @@ class ScenarioReport:
 
     @property
     def is_covered(self) -> bool:
+        """Whether the required coverage is reached."""
         return self.coverage is None or self.coverage.percent >= (self.min_coverage or 0.0)
 
     @property

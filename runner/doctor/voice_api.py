@@ -189,6 +189,7 @@ def model_findings(
 
 
 def session_finding(agent: Agent, reply: HttpReply) -> Finding:
+    """Whether the API accepts an agent's session."""
     subject = Topic(f"agent {agent.id}")
     _, message = account.error_of(reply)
     match reply.status:

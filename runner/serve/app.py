@@ -72,4 +72,5 @@ def create_app(
 
 
 def webhook_url(runner_url: str) -> str:
+    """Where webhooks arrive at this machine."""
     return runner_url + WEBHOOK_PATH

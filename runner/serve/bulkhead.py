@@ -23,6 +23,7 @@ class Bulkhead:
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     def held(self) -> dict[str, int]:
+        """The number of places of each host that holds any."""
         return dict(self._held)
 
     @asynccontextmanager

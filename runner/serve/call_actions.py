@@ -118,6 +118,7 @@ class CallActions:
         await self._sideband.close()
 
     def let_go(self) -> None:
+        """The call is over: break the cycles with it."""
         self._timers.let_go()
         self._sideband.let_go()
 

@@ -86,10 +86,12 @@ class CallDriver:
 
     @property
     def is_answered(self) -> bool:
+        """Whether the API has put the caller through to us."""
         return self.ring_outcome.is_answered
 
     @property
     def sdp(self) -> str:
+        """The SDP answer for the call's browser."""
         return self._actions.sdp
 
     @property

@@ -52,6 +52,7 @@ def rings(machine: CallMachine) -> None:
 
 
 def taken_over(machine: CallMachine) -> None:
+    """A call is taken over from another process."""
     extra = {
         "call_id": machine.call.id,
         "agent": machine.agent.id if machine.agent is not None else None,

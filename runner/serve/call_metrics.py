@@ -21,12 +21,15 @@ class MetricMaker:
         self._registry = registry
 
     def counter(self, name: str, text: str, *labels: str) -> Counter:
+        """A number that only grows."""
         return Counter(f"phone_agents_{name}", text, labels, registry=self._registry)
 
     def gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        """A number as it is now."""
         return Gauge(f"phone_agents_{name}", text, labels, registry=self._registry)
 
     def histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        """How often each size was seen."""
         return Histogram(f"phone_agents_{name}", text, labels, buckets=buckets, registry=self._registry)
 
     def tally(self, name: str, text: str, *labels: str) -> Tally:

@@ -46,6 +46,7 @@ class CallSlot:
             self._slot.keep()
 
     def free(self) -> None:
+        """Give the slot back, if there is one."""
         if self._slot is not None:
             self._slot.free()
             self._slot = None

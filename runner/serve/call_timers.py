@@ -79,6 +79,7 @@ class CallTimers:
         del self._fired
 
     def wake(self) -> None:
+        """The alarm goes off."""
         if self._context is not None:
             self._context.run(self._fire_late)
 

@@ -52,6 +52,7 @@ def raise_limit() -> int:
 
 
 def limit() -> int:
+    """The limit in force."""
     return _finite(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 

@@ -53,6 +53,7 @@ class GuardedResolver(AbstractResolver):
         return allowed
 
     async def close(self) -> None:
+        """Close the resolver behind this one."""
         await self._resolver.close()
 
 

@@ -55,6 +55,7 @@ class EventQueue:
             await asyncio.wait([self._catching_up])
 
     def let_go(self) -> None:
+        """The call is over: break the cycle with it."""
         del self.handle
         self._catching_up = None
 

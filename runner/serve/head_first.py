@@ -82,6 +82,7 @@ class HeadFirst(ResponseHandler):
 
     @property
     def should_close(self) -> bool:
+        """Whether the connection serves no further request."""
         return bool(self._slices) or super().should_close
 
     def data_received(self, data: bytes) -> None:
@@ -100,6 +101,7 @@ class HeadFirst(ResponseHandler):
                 self.transport.pause_reading()
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        """The connection is closed; a body may end so."""
         if self._slices:
             self._lost = (exc,)
         else:

@@ -72,6 +72,7 @@ class JobWorker:
         self._background.start()
 
     def wake(self) -> None:
+        """Something may be due now."""
         self.changed.set()
 
     async def settle(self) -> None:

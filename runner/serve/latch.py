@@ -21,6 +21,7 @@ class Latch:
                 waiter.set_result(None)
 
     async def wait(self) -> None:
+        """Wait until it has happened."""
         if not self.is_set:
             waiter = asyncio.get_running_loop().create_future()
             self._waiters = (*self._waiters, waiter)

@@ -130,9 +130,11 @@ class Listener:
             self._open[connection] = None
 
     def forget(self, connection: "ClientConnection") -> None:
+        """It is closed."""
         self._open.pop(connection, None)
 
     def count(self, reason: ClosedBecause) -> None:
+        """Count a connection that we closed."""
         self._metrics.connections_closed.labels(reason=reason.value).inc()
 
 
@@ -188,6 +190,7 @@ class ClientConnection(web.RequestHandler):
         super().data_received(data)
 
     def pause_writing(self) -> None:
+        """The client does not read as fast as we answer."""
         super().pause_writing()
         send_s = self._listener.timeouts.send_s
         self._send_deadline = self._loop.call_later(send_s, self.drop, ClosedBecause.STALLED)
@@ -209,6 +212,7 @@ class ClientConnection(web.RequestHandler):
         self._request = request
 
     def end(self) -> None:
+        """The request was answered."""
         self._request = None
         self._is_idle = True
         self._wait(self._listener.timeouts.idle_s, ClosedBecause.IDLE)

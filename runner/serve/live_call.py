@@ -69,10 +69,12 @@ class LiveCall:
 
     @property
     def is_answered(self) -> bool:
+        """Whether the API has put the caller through to us."""
         return self._driver.is_answered
 
     @property
     def sdp(self) -> str:
+        """The SDP answer for the call's browser."""
         return self._driver.sdp
 
     @property
@@ -90,6 +92,7 @@ class LiveCall:
                 await self._driver.opened_or_over.wait()
 
     def hears_us(self) -> None:
+        """The browser reports that its media are connected."""
         self._driver.happen(CallerConnected())
 
     async def run(self) -> CallRecord | None:
@@ -114,6 +117,7 @@ class LiveCall:
             driver.report_end(record)
 
     async def ring_result(self) -> RingResult:
+        """Wait for the result of the ringing."""
         return await self._driver.ring_outcome.known()
 
     def end(self, reason: str) -> None:
@@ -134,6 +138,7 @@ class LiveCall:
             self._spawn(self._take_up(called))
 
     async def settle(self) -> None:
+        """Wait until the events that had to wait are handled."""
         await self._driver.settle()
 
     def drop(self) -> None:
@@ -147,6 +152,7 @@ class LiveCall:
         self._driver.over.set()
 
     async def jobs(self, record: CallRecord) -> tuple[Job, ...]:
+        """The jobs after the call."""
         machine, now = self.machine, self._driver.context.clock()
         return () if machine is None else await _aside(machine, lambda: machine.jobs(record, now))
 

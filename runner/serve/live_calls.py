@@ -77,6 +77,7 @@ class LiveCalls:
         await asyncio.gather(*map(hand_over, calls))
 
     def find(self, call_id: str) -> LiveCall | None:
+        """The call of this id, when this process serves it."""
         return self._by_id.get(call_id)
 
     def all(self) -> list[LiveCall]:
@@ -88,6 +89,7 @@ class LiveCalls:
         return [call.id for call in self._calls.values() if call.is_answered]
 
     async def idle(self) -> None:
+        """Wait until there is no live call."""
         while self._calls:
             await asyncio.wait(tuple(self._calls))
 

@@ -90,10 +90,12 @@ class LiveSideband:
             self._outbox = waiting
 
     async def close(self) -> None:
+        """The call is over: close the sideband."""
         if self._socket is not None:
             await self._socket.close()
 
     def let_go(self) -> None:
+        """The call is over: break the cycle with it."""
         self.follows_words = None
 
     def _listen(self, socket: SidebandSocket, *, again: bool) -> None:

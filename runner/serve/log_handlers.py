@@ -56,6 +56,7 @@ class QueuedHandler(logging.Handler):
             self._queue(record)
 
     def createLock(self) -> None:  # noqa: N802 - the name is logging's
+        """The lock that `emit` is called under."""
         self._lock = threading.RLock()
         self.lock = self._lock
 
@@ -140,6 +141,7 @@ class DirectHandler(logging.Handler):
         self._write = prompt_writer(stream, lock)
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write the record's line, or drop it."""
         records = [record]
         if self._dropped:
             records.insert(0, _record(__name__, logging.WARNING, "log lines dropped", count=self._dropped))

@@ -24,6 +24,7 @@ class JsonLines(logging.Formatter):
     """One JSON object a line: `time` (UTC), `level`, `logger`, `event`, then the fields."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
         line = {
             "time": _time(record),
             "level": record.levelname.lower(),
@@ -38,6 +39,7 @@ class TextLines(logging.Formatter):
     """The same for people: time, level, event, `name=value`."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
         fields = " ".join(f"{name}={_shown(value)}" for name, value in _fields(record).items())
         line = f"{_time(record)} {record.levelname.lower():7} {_one_line(_cut(record.getMessage()))}"
         return f"{line}  {fields}" if fields else line

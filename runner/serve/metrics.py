@@ -143,6 +143,7 @@ class Metrics:
         )
 
     def note_journal_batch(self, blocks: int, size: int) -> None:
+        """Count a batch with this many journal blocks and bytes."""
         self.journal_blocks.inc(blocks)
         self.journal_bytes.inc(size)
 
@@ -152,4 +153,5 @@ class Metrics:
         self.connections.set_function(lambda: sum(count() for count in self._connection_counts))
 
     def text(self) -> bytes:
+        """All metrics, in the format of `CONTENT_TYPE`."""
         return generate_latest(self._registry)

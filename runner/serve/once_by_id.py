@@ -45,6 +45,7 @@ class OnceById(Generic[Result]):
         return await self._wait_for(task), False
 
     async def settle(self) -> None:
+        """Wait until no work is in progress."""
         while self._running:
             await asyncio.wait(set(self._running.values()))
 

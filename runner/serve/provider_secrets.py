@@ -29,4 +29,5 @@ def check_api_key(configuration: Configuration, secrets: FoundSecrets) -> None:
 
 
 def is_api_key(text: str) -> bool:
+    """Whether a header can hold this key."""
     return text.isascii() and text.isprintable() and " " not in text

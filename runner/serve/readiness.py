@@ -48,11 +48,13 @@ class Readiness:
         return self.phase is RunnerPhase.READY and not is_full
 
     def obstacles(self) -> list[str]:
+        """What prevents us from answering calls."""
         reasons = [] if self.phase is RunnerPhase.READY else [self.phase.value]
         reasons += [FULL] if self._is_full else []
         return reasons + [reason for obstacle in self._obstacles if (reason := obstacle()) is not None]
 
     def troubles(self) -> list[str]:
+        """Problems that prevent no call."""
         return [trouble for troubles in self._troubles for trouble in troubles()]
 
     @property

@@ -27,6 +27,7 @@ class RingOutcome:
         return self.result is RingResult.ACCEPTED
 
     def begin(self) -> None:
+        """Start measuring how long the call takes to be answered."""
         self._began_at = asyncio.get_running_loop().time()
 
     def note(self, machine: CallMachine) -> None:
@@ -48,5 +49,6 @@ class RingOutcome:
         self._is_known.set()
 
     async def known(self) -> RingResult:
+        """Wait for the result."""
         await self._is_known.wait()
         return self.result or RingResult.FAILED

@@ -154,11 +154,13 @@ class SidebandSocket(asyncio.Protocol):
             self.abort()
 
     def eof_received(self) -> None:
+        """The peer sends no more: the connection is closed."""
         protocol = self._whole_protocol()
         protocol.receive_eof()
         self._flush(protocol)
 
     def pause_writing(self) -> None:
+        """The peer does not read what is sent."""
         longest_s = self._timeouts.sideband_ping_s
         self._stall_timer = self._loop.call_later(longest_s, self._fail, "the peer does not read")
 

@@ -73,6 +73,7 @@ class Storage:
 
     @property
     def troubles(self) -> list[str]:
+        """Problems, each as a sentence."""
         failed = [each.trouble for each in self.work if each.trouble is not None]
         if self.saver.trouble is not None:
             failed.append(f"the store fails: {self.saver.trouble}; records that wait: {len(self.saver)}")

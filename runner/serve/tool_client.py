@@ -73,6 +73,7 @@ class ToolClient:
         await self.close()
 
     async def close(self) -> None:
+        """Close every connection."""
         await self._session.close()
 
     async def send(self, request: HttpRequest) -> HttpReply:

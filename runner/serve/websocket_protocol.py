@@ -33,6 +33,7 @@ class WebSocketProtocol:
 
     @property
     def is_open(self) -> bool:
+        """Whether messages may be sent."""
         return self._protocol.state is State.OPEN
 
     @property
@@ -69,12 +70,15 @@ class WebSocketProtocol:
         return Received(messages, has_pong)
 
     def receive_eof(self) -> None:
+        """The peer sends no more."""
         self._protocol.receive_eof()
 
     def close(self) -> None:
+        """Begin to close the connection."""
         self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
 
     def fail(self, reason: str) -> None:
+        """Give the connection up."""
         self._protocol.fail(CloseCode.INTERNAL_ERROR, reason)
 
     def data_to_send(self) -> list[bytes]:

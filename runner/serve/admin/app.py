@@ -58,6 +58,7 @@ class AdminRequest:
 
     @property
     def is_forwarded(self) -> bool:
+        """Whether another runner has forwarded it."""
         return FORWARDED in self.http.headers
 
 

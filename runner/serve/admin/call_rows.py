@@ -80,6 +80,7 @@ class CallRows:
         return seq if seq is not None and self._forgotten <= seq <= self.last else None
 
     def event_id(self, seq: int) -> str:
+        """The id of the event at a place."""
         return f"{self.epoch}.{seq}"
 
     # From runners
@@ -116,6 +117,7 @@ class CallRows:
             self._forgotten = self._gone.popitem(last=False)[1].seq
 
     def runners_changed(self) -> None:
+        """Note that a runner has joined or left, or that its reachability has changed."""
         self._runners_at = self._next()
 
     def _next(self) -> int:

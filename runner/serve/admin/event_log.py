@@ -66,6 +66,7 @@ class EventLog:
         return seq if seq is not None and self.after(seq) is not None else None
 
     def event_id(self, seq: int) -> str:
+        """The id of the event at a place."""
         return f"{self.epoch}.{seq}"
 
     async def grown(self, seq: int, within_s: float) -> None:

@@ -48,6 +48,7 @@ class FleetFeed:
             self.calls.replace(self._followed.runner, self._followed.rows(), self._followed.end_of)
 
     async def look_for_runners(self) -> None:
+        """Follow the current other runners."""
         await self._others.look()
 
     async def wait_for_others(self) -> None:

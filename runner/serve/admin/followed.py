@@ -67,15 +67,18 @@ class FollowedCall:
             return False
 
     def words(self, grew: TranscriptGrew) -> None:
+        """More words came."""
         with self._guard():
             change = self._view.words(grew, self._clock())
             if change is not None:
                 self.log.append(*change)
 
     def changed(self) -> None:
+        """The view of the call may have changed."""
         self._look_in(SETTLE_S)
 
     def over(self, *, moved: bool) -> None:
+        """The call is over, or served by another runner."""
         with self._guard():
             if self._is_shown:
                 self._tell()

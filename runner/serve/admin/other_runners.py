@@ -36,6 +36,7 @@ class OtherRunners:
 
     @property
     def runners(self) -> list[str]:
+        """The runners that are followed."""
         return list(self._known)
 
     @property

@@ -200,6 +200,7 @@ def passed_on(headers: Mapping[str, str], cookie: str | None, runner: str) -> di
 
 
 def as_json(reply: PeerReply) -> dict[str, Json]:
+    """The object in another runner's reply. Raises PeerError."""
     try:
         value: Any = json.loads(reply.body)
     except ValueError:

@@ -49,4 +49,5 @@ class AdminProblem(Exception):  # noqa: N818 - the RFC's own word
 
 
 def not_found(what: str) -> AdminProblem:
+    """There is nothing of this id."""
     return AdminProblem(404, "not-found", what)

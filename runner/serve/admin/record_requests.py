@@ -91,6 +91,7 @@ class RecordRequests:
         return web.json_response(as_json(await self._call(request)))
 
     async def scenario(self, request: AdminRequest) -> web.StreamResponse:
+        """A call as a test."""
         call = await self._call(request)
         if self.scenario_of is None:
             raise AdminProblem(409, "refused", "this process cannot write scenarios")

@@ -49,6 +49,7 @@ class Window:
 
 
 def filter_of(arguments: Mapping[str, Json], now: Instant) -> CallFilter:
+    """The filter of a request. Raises AdminProblem."""
     text = arguments.get("q")
     longest_s = LONGEST_WINDOW_S if text is None else LONGEST_SEARCH_S
     window = Window.of(arguments, now, default_s=DEFAULT_WINDOW_S, longest_s=longest_s)

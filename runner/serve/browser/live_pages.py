@@ -65,6 +65,7 @@ class LivePages:
         return (watch,)
 
     def serves(self, call_id: str) -> bool:
+        """Whether this process serves such a call."""
         return call_id in self._served
 
     async def hang_up(self, request: web.Request) -> web.StreamResponse:

@@ -72,6 +72,7 @@ class CallJournal:
         self._writer.note(self, at_once=True)
 
     def append(self, at: Instant, event: Lived) -> None:
+        """Write the entry soon. Never waits."""
         if self.is_closed:
             return
         entry = Entry(self._next_seq, at, event)
@@ -83,6 +84,7 @@ class CallJournal:
         self._writer.note(self, at_once=type(event) in AT_ONCE)
 
     async def written(self) -> None:
+        """Wait until the store has everything that was appended so far."""
         await self._writer.written()
 
     def close(self) -> None:

@@ -28,6 +28,7 @@ class HeldCalls:
         return iter(self._calls.values())
 
     def held(self, call_id: str) -> HeldCall | None:
+        """How this call is held; None where it is not."""
         return self._calls.get(call_id)
 
     def fence(self, call_id: str) -> int:
@@ -36,6 +37,7 @@ class HeldCalls:
         return 0 if call is None else call.fence
 
     def is_confirmed(self, call_id: str) -> bool:
+        """Whether the store knows that this process has the call."""
         return call_id not in self._unconfirmed
 
     def hold(self, call: HeldCall, *, is_confirmed: bool = True) -> None:

@@ -141,9 +141,11 @@ class JournalWriter:
             await spool.drop(count)
 
     def is_confirmed(self, call_id: str) -> bool:
+        """Whether the store knows that this process has the call."""
         return self._claims.is_confirmed(call_id)
 
     def note(self, journal: CallJournal, *, at_once: bool) -> None:
+        """A journal has entries to write."""
         self._noted += 1
         if not self._dirty:
             if self._behind_since is None:
@@ -154,6 +156,7 @@ class JournalWriter:
             self._due.set()
 
     async def written(self) -> None:
+        """Wait until the store has everything that was noted so far."""
         target = self._noted
         self._due.set()
         while self._done < target:

@@ -120,6 +120,7 @@ class Member:
             return await self._store.claim(await self.keeper.next_lease(lease), call, limits, ring)
 
     async def has(self, call_id: str) -> bool:
+        """Whether this process holds the call."""
         if (served := self._taken.get(call_id)) is not None:
             # Whether it can be served shows only now; otherwise this announcement may be its last.
             await served.wait()
@@ -190,6 +191,7 @@ class Member:
         return any(runner.id != self.keeper.info.id and not runner.is_leaving for runner in runners)
 
     async def hand_over(self, call_ids: list[str]) -> None:
+        """Let others take these calls at once."""
         if self.keeper.lease is not None:
             await self._store.hand_over(self.keeper.lease, call_ids)
         for call_id in call_ids:

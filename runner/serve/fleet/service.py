@@ -119,6 +119,7 @@ class FleetService:
             work.start()
 
     async def hold(self, ringing: Ringing) -> CallHold:
+        """The hold on a call that begins to ring."""
         configuration = self._versions.current.source.hash
         if configuration != self._published:
             await self._publish()
@@ -180,6 +181,7 @@ class FleetService:
     # Taker
 
     async def journals(self, calls: Sequence[HeldCall]) -> Mapping[str, Sequence[SealedEntries]]:
+        """Read what these calls have lived through."""
         return await self._takeover.journals(calls)
 
     def take_over(self, call: HeldCall, journal: Sequence[SealedEntries]) -> None:
@@ -203,6 +205,7 @@ class FleetService:
                 call.take_up(called)
 
     def drop(self, call_id: str) -> None:
+        """Another runner serves this call."""
         self._live_calls.drop(call_id)
 
     async def _publish(self) -> None:

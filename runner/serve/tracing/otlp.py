@@ -51,6 +51,7 @@ class OtlpExporter:
         self._processor = BatchSpanProcessor(OTLPSpanExporter())
 
     def is_sampled(self, trace_id: str) -> bool:
+        """Whether the sampler of OTEL_TRACES_SAMPLER records this trace."""
         sampled = self._sampler.should_sample(None, int(trace_id, 16), "call")
         return sampled.decision is Decision.RECORD_AND_SAMPLE
 

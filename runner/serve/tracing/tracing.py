@@ -44,6 +44,7 @@ class Tracing:
         return _TracedSender(sender, self._exporter)
 
     async def close(self) -> None:
+        """Send what waits, within a bounded time."""
         await self._exporter.close()
 
 

@@ -29,4 +29,5 @@ class HeldPiece:
 
     @property
     def fence(self) -> int:
+        """The fence under which the call was held."""
         return self.call.fence

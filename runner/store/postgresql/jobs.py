@@ -70,6 +70,7 @@ async def take(connection: Connection, capacity: JobCapacity, now: Instant, leas
 
 
 async def release(connection: Connection, jobs: Sequence[DueJob]) -> None:
+    """Make these due as they were before they were taken."""
     await connection.executemany(
         "UPDATE jobs SET taken_until = '-infinity' WHERE id = $1 AND fence = $2",
         [(due.job.id, due.fence) for due in jobs],
@@ -77,6 +78,7 @@ async def release(connection: Connection, jobs: Sequence[DueJob]) -> None:
 
 
 async def settle(connection: Connection, due: DueJob, result: JobResult, now: Instant) -> None:
+    """Write the result of an attempt."""
     job = due.job
     match result:
         case Later(due_at=due_at, error=error):
@@ -131,6 +133,7 @@ async def backlog(connection: Connection, busy: Collection[str]) -> Backlog:
 
 
 async def parked(connection: Connection, most: int) -> list[StoredJob]:
+    """The newest parked jobs."""
     result = await connection.fetch(
         f"SELECT {rows.STORED_JOB} FROM jobs"  # noqa: S608 - our own columns
         " WHERE state = 'parked' ORDER BY created_at DESC, id LIMIT $1",

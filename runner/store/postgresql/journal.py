@@ -84,6 +84,7 @@ async def take_late(connection: Connection, lease: Lease) -> list[SealedEntries]
 
 
 async def read(connection: Connection, call_ids: Sequence[str]) -> dict[str, list[SealedEntries]]:
+    """All pieces of these calls, in order."""
     ids = {rows.column_text(call_id): call_id for call_id in call_ids}
     found = await connection.fetch(
         "SELECT call_id, first_seq, entries FROM journal WHERE call_id = ANY($1) ORDER BY call_id, first_seq",
@@ -109,6 +110,7 @@ async def publish(connection: Connection, lease: Lease, configuration: str, text
 
 
 async def configuration(connection: Connection, configuration_hash: str) -> str | None:
+    """The texts of a configuration."""
     texts: str | None = await connection.fetchval(
         "SELECT texts FROM configurations WHERE hash = $1", configuration_hash
     )
@@ -116,6 +118,7 @@ async def configuration(connection: Connection, configuration_hash: str) -> str 
 
 
 async def sweep(connection: Connection) -> None:
+    """Delete what no live call needs."""
     for table in ("journal", "late_entries"):
         await connection.execute(
             f"""DELETE FROM {table}

@@ -53,6 +53,7 @@ async def renew(connection: Connection, lease: Lease) -> object:
 
 
 async def retire(connection: Connection, lease: Lease) -> None:
+    """This runner is about to end."""
     await connection.execute("UPDATE runners SET is_leaving = true WHERE id = $1", lease.runner)
 
 
@@ -63,6 +64,7 @@ async def leave(connection: Connection, lease: Lease) -> None:
 
 
 async def runners(connection: Connection) -> list[RunnerInfo]:
+    """The runners with a valid lease."""
     rows = await connection.fetch(
         f"""SELECT id, version, configuration, address, is_leaving, page_address
         FROM runners WHERE {HOLDS} ORDER BY id"""  # noqa: S608 - our own text

@@ -145,6 +145,7 @@ async def set_state(connection: Connection, lease: Lease, call: HeldCall) -> int
 
 
 async def hand_over(connection: Connection, lease: Lease, call_ids: Sequence[str]) -> None:
+    """Let others take these calls at once."""
     await connection.execute(
         "UPDATE live_calls SET runner = NULL WHERE runner = $1 AND id = ANY($2)",
         lease.runner,
@@ -223,6 +224,7 @@ async def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:
 
 
 async def live_calls(connection: Connection) -> list[FleetCall]:
+    """All live calls, the oldest first."""
     result = await connection.fetch(f"{_FLEET_CALLS} ORDER BY began_at, live_calls.id")
     return [rows.fleet_call(tuple(row)) for row in result]
 

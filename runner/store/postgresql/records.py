@@ -48,6 +48,7 @@ async def read(connection: Connection, call_id: str) -> StoredCall | None:
 
 
 async def find(connection: Connection, where: CallFilter, most: int) -> list[CallSummary]:
+    """The newest matching calls."""
     return [rows.summary(row) for row in await _newest(connection, rows.SUMMARY, where, most)]
 
 
@@ -70,6 +71,7 @@ async def _newest(
 
 
 async def count_calls(connection: Connection, since: Instant) -> dict[str, int]:
+    """How many calls each agent answered."""
     counted = await connection.fetch(
         "SELECT agent, count(*) FROM calls WHERE started_at >= $1 GROUP BY agent", since
     )

@@ -103,6 +103,7 @@ def unclaim(connection: Connection, runner: str, call: HeldCall) -> None:
 
 
 def hand_over(connection: Connection, runner: str, call_ids: Sequence[str]) -> None:
+    """Let others take these calls at once."""
     connection.executemany(
         "UPDATE live_calls SET runner = NULL WHERE runner = ? AND id = ?",
         [(runner, rows.column_text(call_id)) for call_id in call_ids],
@@ -131,6 +132,7 @@ def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:
 
 
 def live_calls(connection: Connection, address: str | None) -> list[FleetCall]:
+    """All live calls, the oldest first."""
     cursor = connection.execute(f"SELECT {rows.HELD_CALL}, runner FROM live_calls ORDER BY began_at, id")  # noqa: S608
     return [rows.fleet_call((*row, address, None)) for row in cursor]
 

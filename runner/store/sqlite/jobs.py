@@ -47,6 +47,7 @@ def take(connection: Connection, capacity: JobCapacity, now: Instant, lease_s: f
 
 
 def release(connection: Connection, jobs: Sequence[DueJob]) -> None:
+    """Make these due as they were before they were taken."""
     connection.executemany(
         "UPDATE jobs SET taken_until = 0 WHERE id = ? AND fence = ?",
         [(due.job.id, due.fence) for due in jobs],
@@ -54,6 +55,7 @@ def release(connection: Connection, jobs: Sequence[DueJob]) -> None:
 
 
 def settle(connection: Connection, due: DueJob, result: JobResult, now: Instant) -> None:
+    """Write the result of an attempt."""
     job = due.job
     match result:
         case Later(due_at=due_at, error=error):
@@ -97,6 +99,7 @@ def backlog(connection: Connection, busy: Collection[str]) -> Backlog:
 
 
 def parked(connection: Connection, most: int) -> list[StoredJob]:
+    """The newest parked jobs."""
     cursor = connection.execute(
         f"SELECT {rows.STORED_JOB} FROM jobs"  # noqa: S608 - our own columns
         " WHERE state = 'parked' ORDER BY created_at DESC, id LIMIT ?",

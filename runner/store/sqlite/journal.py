@@ -55,6 +55,7 @@ def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> set[str]
 
 
 def publish(connection: Connection, configuration: str, texts: str) -> None:
+    """Keep the texts of a configuration."""
     connection.execute(
         "INSERT INTO configurations (hash, texts) VALUES (?, ?) ON CONFLICT DO NOTHING",
         (configuration, texts),
@@ -62,6 +63,7 @@ def publish(connection: Connection, configuration: str, texts: str) -> None:
 
 
 def configuration(connection: Connection, configuration_hash: str) -> str | None:
+    """The texts of a configuration."""
     row = connection.execute(
         "SELECT texts FROM configurations WHERE hash = ?", (configuration_hash,)
     ).fetchone()

@@ -46,6 +46,7 @@ def read(connection: Connection, call_id: str) -> StoredCall | None:
 
 
 def find(connection: Connection, where: CallFilter, most: int) -> list[CallSummary]:
+    """The newest matching calls."""
     return [rows.summary(row) for row in _newest(connection, rows.SUMMARY, where, most)]
 
 
@@ -64,6 +65,7 @@ def _newest(connection: Connection, columns: str, where: CallFilter, most: int) 
 
 
 def count_calls(connection: Connection, since: Instant) -> dict[str, int]:
+    """How many calls each agent answered."""
     return dict(
         connection.execute("SELECT agent, count(*) FROM calls WHERE started_at >= ? GROUP BY agent", (since,))
     )
