@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -121,26 +122,16 @@ async def _leave(url: str, agents: Path, calls: int, events: int) -> None:
         await store.publish(lease, current.hash, current.encoded().decode())
         began = time.time() - events * EVENT_S
         journals = [_Journal(f"call_{number}", began) for number in range(calls)]
+        ringing = HeldCall(
+            id="", agent="desk", configuration=current.hash, began_at=began, state=CallState.RINGING
+        )
         for journal in journals:
-            call = HeldCall(
-                id=journal.call_id,
-                agent="desk",
-                configuration=current.hash,
-                began_at=began,
-                state=CallState.RINGING,
-            )
+            call = replace(ringing, id=journal.call_id)
             claim = await store.claim(lease, call, ClaimLimits(), journal.next(journal.ringing))
             assert claim.ours is not None
         await _write(store, lease, journals, events)
         for journal in journals:
-            call = HeldCall(
-                id=journal.call_id,
-                agent="desk",
-                configuration=current.hash,
-                began_at=began,
-                state=CallState.ANSWERED,
-            )
-            await store.set_state(lease, call)
+            await store.set_state(lease, replace(ringing, id=journal.call_id, state=CallState.ANSWERED))
         await store.hand_over(lease, [journal.call_id for journal in journals])
     finally:
         await store.close()
