@@ -5,6 +5,7 @@ import gc
 import socket
 import threading
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from runner.serve.egress import GuardedConnector
 from runner.serve.names import NameResolver
 from runner.serve.tool_client import ToolClient
 from tests.patience import PATIENCE_S
-from tests.serve.lag import no_lag
+from tests.serve.lag import again_if_late, no_lag
 
 
 class Service:
@@ -41,11 +42,20 @@ class Service:
                 await asyncio.sleep(0.001)
 
 
-@pytest.fixture
-async def service() -> AsyncIterator[Service]:
+@asynccontextmanager
+async def running() -> AsyncIterator[Service]:
+    """A name service; a test that may be played again starts one each time."""
     service = Service()
-    yield service
-    service.let_go.set()
+    try:
+        yield service
+    finally:
+        service.let_go.set()
+
+
+@pytest.fixture(name="service")
+async def _service() -> AsyncIterator[Service]:
+    async with running() as service:
+        yield service
 
 
 async def addresses(names: NameResolver, host: str) -> list[str]:
@@ -99,17 +109,21 @@ async def test_when_the_name_service_hangs_the_last_address_is_used_soon(
         assert await addresses(names, "dead.example") == ["192.0.2.1"]
 
 
-async def test_a_name_that_hangs_holds_up_no_other(service: Service) -> None:
-    service.known["fine.example"] = ["192.0.2.1"]
-    names = NameResolver(threads=3, look_up=service.look_up)
-    hanging = [asyncio.create_task(names.resolve(f"dead{n % 2}.example", 443)) for n in range(50)]
-    await asyncio.sleep(0)
-    async with asyncio.timeout(PATIENCE_S), no_lag():
-        assert await addresses(names, "fine.example") == ["192.0.2.1"]
-    await service.until_asked(3)
-    assert len(service.asked) == 3
-    service.let_go.set()
-    results = await asyncio.gather(*hanging, return_exceptions=True)
+@again_if_late
+async def test_a_name_that_hangs_holds_up_no_other() -> None:
+    async with AsyncExitStack() as stack:
+        service = await stack.enter_async_context(running())
+        service.known["fine.example"] = ["192.0.2.1"]
+        names = NameResolver(threads=3, look_up=service.look_up)
+        stack.push_async_callback(names.close)
+        hanging = [asyncio.create_task(names.resolve(f"dead{n % 2}.example", 443)) for n in range(50)]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE_S), no_lag():
+            assert await addresses(names, "fine.example") == ["192.0.2.1"]
+        await service.until_asked(3)
+        assert len(service.asked) == 3
+        service.let_go.set()
+        results = await asyncio.gather(*hanging, return_exceptions=True)
     assert {type(result) for result in results} == {socket.gaierror}
 
 
@@ -185,9 +199,8 @@ async def test_closing_waits_for_no_lookup(service: Service) -> None:
     assert complaints == []
 
 
-async def test_dead_names_of_tools_hold_up_neither_the_api_nor_other_tools(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@again_if_late
+async def test_dead_names_of_tools_hold_up_neither_the_api_nor_other_tools() -> None:
     """Through everything that looks names up, on a machine whose own name service hangs for some hosts."""
 
     async def hello(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -195,16 +208,17 @@ async def test_dead_names_of_tools_hold_up_neither_the_api_nor_other_tools(
         writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         writer.close()
 
-    service.known["fine.example"] = ["127.0.0.1"]
-    server = await asyncio.start_server(hello, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    monkeypatch.setattr(socket, "getaddrinfo", service.look_up)
-    egress = Egress(allow=("*.example",))
-    api = NameResolver(threads=2, look_up=service.look_up)
-    async with (
-        server,
-        ToolClient(GuardedConnector(egress, NameResolver(threads=16, look_up=service.look_up))) as tools,
-    ):
+    async with AsyncExitStack() as stack:
+        service = await stack.enter_async_context(running())
+        server = await stack.enter_async_context(await asyncio.start_server(hello, "127.0.0.1", 0))
+        service.known["fine.example"] = ["127.0.0.1"]
+        port = server.sockets[0].getsockname()[1]
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(socket, "getaddrinfo", service.look_up)
+        api = NameResolver(threads=2, look_up=service.look_up)
+        of_tools = NameResolver(threads=16, look_up=service.look_up)
+        connector = GuardedConnector(Egress(allow=("*.example",)), of_tools)
+        tools = await stack.enter_async_context(ToolClient(connector))
         dead = [
             asyncio.create_task(
                 tools.send(HttpRequest(method="GET", url=f"http://dead{n % 8}.example:{port}/", timeout_s=1))
