@@ -12,6 +12,7 @@ from typing import cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.helpers import set_exception
 
 log = logging.getLogger("runner.serve.head_first")
 
@@ -106,6 +107,14 @@ class HeadFirst(ResponseHandler):
             self._lost = (exc,)
         else:
             super().connection_lost(exc)
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
+        """Nothing more can be read. aiohttp lets the reader of a body wait on when the rest is not HTTP."""
+        cause = exc if exc_cause is None else exc_cause
+        super().set_exception(exc, cause)
+        body = self._payload
+        if body is not None and not body.is_eof() and body.exception() is None:
+            set_exception(body, aiohttp.ClientPayloadError("the rest of the body cannot be read"), cause)
 
     def take_slice(self) -> bool:
         """Parse one slice; returns whether there are more."""

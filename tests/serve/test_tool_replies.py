@@ -36,6 +36,10 @@ async def client() -> AsyncIterator[ToolClient]:
             "the reply was cut off or cannot be decoded",
         ),
         (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nzz\r\n\r\n",
+            "the reply was cut off or cannot be decoded",
+        ),
+        (
             b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope",
             "the reply was cut off or cannot be decoded",
         ),
