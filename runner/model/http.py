@@ -28,6 +28,8 @@ class HttpRequest:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     body: bytes | None = field(default=None, repr=False)
     timeout_s: float = 10.0
+    is_sent_once: bool = False
+    """No other attempt follows, whatever becomes of this one."""
     oauth: Grant | None = None
     """The request needs a bearer token of this grant, which the sender gets and adds."""
 

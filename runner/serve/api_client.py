@@ -157,7 +157,9 @@ class ApiClient:
         headers = (*request.headers, *self._authentication.headers(self._api_key()).items())
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._connections.send(request.method, request.url, headers, request.body)
+                return await self._connections.send(
+                    request.method, request.url, headers, request.body, is_sent_once=request.is_sent_once
+                )
         except NotConnectedError as error:
             return HttpReply(failure=Failure.CONNECTION, detail=str(error), was_sent=False)
         except ValueError as error:  # e.g. a key that no header can hold

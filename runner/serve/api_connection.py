@@ -13,6 +13,8 @@ from runner.serve.head_first import HeadFirst, Turns
 from runner.serve.plain_reply import NotPlainError, PlainReply, read_plain
 from runner.serve.reply_body import decoded, read_all
 
+MOST_PIECES = 32
+"""Of a reply. Its head is read again with each, so the rest of one in more is left to aiohttp."""
 CLOSED = "the connection was closed without a reply"
 
 
@@ -23,7 +25,7 @@ class NotHttpError(Exception):
 class ApiConnection(asyncio.Protocol):
     """An open connection. Its owner sends no request before the reply to the last one."""
 
-    __slots__ = ("__weakref__", "_reply", "_seen", "_transport", "_turns", "keeps")
+    __slots__ = ("__weakref__", "_pieces", "_reply", "_seen", "_transport", "_turns", "keeps")
 
     def __init__(self, turns: Turns) -> None:
         """`turns`: of all connections that read long replies."""
@@ -32,6 +34,8 @@ class ApiConnection(asyncio.Protocol):
         self._turns = turns
         self._transport: asyncio.Transport | None = None
         self._seen = b""
+        self._pieces = 0
+        """In which that has come."""
         self._reply: asyncio.Future[PlainReply | HeadFirst] | None = None
         """While a request waits for it."""
 
@@ -54,7 +58,7 @@ class ApiConnection(asyncio.Protocol):
         try:
             reply = await self._reply
         finally:
-            self._reply, self._seen = None, b""
+            self._reply, self._seen, self._pieces = None, b"", 0
         if isinstance(reply, HeadFirst):
             return await self._read(reply)
         self.keeps = reply.keeps_connection
@@ -88,7 +92,10 @@ class ApiConnection(asyncio.Protocol):
             self.abort()
             return
         self._seen += data
+        self._pieces += 1
         try:
+            if self._pieces > MOST_PIECES:
+                raise NotPlainError
             plain = read_plain(self._seen)
         except NotPlainError:
             reply.set_result(self._hand_on())

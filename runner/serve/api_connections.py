@@ -62,15 +62,24 @@ class ApiConnections:
         """The one that was used last comes last, and is taken first: those before it expire in order."""
 
     async def send(
-        self, method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes | None
+        self,
+        method: str,
+        path: str,
+        headers: Iterable[tuple[str, str]],
+        body: bytes | None,
+        *,
+        is_sent_once: bool = False,
     ) -> HttpReply:
         """Send a request, once, and return its reply. Follows no redirect: that would carry the key along.
+
+        A request that is lost on a connection that the API was closing cannot be told from one that was
+        carried out. So one that will not be repeated goes on a connection that was just used, or a new one.
 
         Raises NotConnectedError, ValueError for a header that HTTP cannot hold, and what
         `ApiConnection.exchange` raises.
         """
         request = self._request(method, path, headers, body or b"")
-        connection = self._kept() or await self._open()
+        connection = self._kept(FRESH_S if is_sent_once else IDLE_S) or await self._open()
         try:
             reply = await connection.exchange(request)
         except BaseException:
@@ -84,11 +93,8 @@ class ApiConnections:
 
     def give_away(self) -> asyncio.Transport | None:
         """A connection that has just carried a request, and carries no other from now on."""
-        if not self._idle or time.monotonic() - self._idle[-1].since > FRESH_S:
-            return None
-        idle = self._idle.pop()
-        idle.expiry.cancel()
-        return idle.connection.give_away()
+        connection = self._kept(FRESH_S)
+        return None if connection is None else connection.give_away()
 
     def socket_uri(self, path: str) -> WebSocketURI:
         """The address of a WebSocket at this path, which may have a query."""
@@ -122,8 +128,8 @@ class ApiConnections:
             raise NotConnectedError(f"cannot connect to {self._host}:{self._port}: {error}") from error
         return connection
 
-    def _kept(self) -> ApiConnection | None:
-        while self._idle:
+    def _kept(self, longest_s: float) -> ApiConnection | None:
+        while self._idle and time.monotonic() - self._idle[-1].since <= longest_s:
             idle = self._idle.pop()
             idle.expiry.cancel()
             if idle.connection.is_open:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 MOST_BYTES = 16 * 1024
 _VERSION = b"HTTP/1.1 "
 _END_OF_HEAD = b"\r\n\r\n"
+_BARE_END = b"\n\n"
+"""Some servers end lines without a carriage return (RFC 9112, 2.2)."""
 _FRAMING = frozenset({b"content-length", b"connection", b"transfer-encoding"})
 _WITHOUT_BODY = frozenset({204, 304})
 
@@ -32,7 +34,8 @@ def read_plain(data: bytes) -> PlainReply | None:
     """The reply that these bytes are; None while it is incomplete. Raises NotPlainError."""
     end = data.find(_END_OF_HEAD)
     if end < 0:
-        if len(data) > MOST_BYTES or data[: len(_VERSION)] != _VERSION[: len(data)]:
+        is_ours = data[: len(_VERSION)] == _VERSION[: len(data)] and _BARE_END not in data
+        if len(data) > MOST_BYTES or not is_ours:
             raise NotPlainError
         return None
     status, headers = _head(data[:end])

@@ -67,6 +67,7 @@ UNSEEN = {
     ),
     "how much is done in one go of work that is done in any case": (
         "serve.alarms.MOST_STALE",
+        "serve.api_connection.MOST_PIECES",
         "serve.admin.record_requests.DAY_PAGE",
         "serve.clients.API_LOOKUPS",
         "serve.fleet.journal_writer.MOST_PIECES",

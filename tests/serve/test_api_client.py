@@ -26,6 +26,7 @@ from runner.model.event import (
     RejectReplied,
 )
 from runner.model.question import Answered, NoAnswer, Question
+from runner.serve import api_connections
 from runner.serve.api_client import ApiClient
 from runner.serve.api_connections import ApiConnections
 from runner.serve.jitter import jittered
@@ -228,6 +229,21 @@ async def test_a_transfer_is_never_asked_for_twice(client: ApiClient, api: Api, 
     assert isinstance(answered, ReferAnswered)
     assert not answered.ok
     assert len(api.asked) == 1
+
+
+async def test_a_transfer_does_not_fail_with_a_connection_that_the_api_was_closing(
+    client: ApiClient, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_connections, "FRESH_S", 0.0)
+    kept: list[object] = []
+
+    async def drops_a_kept_line(request: web.Request) -> web.StreamResponse:
+        kept.append(request.transport)
+        return await (drops_the_line if kept.index(request.transport) < len(kept) - 1 else says(200))(request)
+
+    api.replies = [drops_a_kept_line, drops_a_kept_line]
+    assert await client.carry_out(REJECT, "rtc_2") == RejectReplied(decided=Decided.DONE)
+    assert await client.carry_out(REFER, "rtc_1") == ReferAnswered(ok=True)
 
 
 @pytest.mark.parametrize("trouble", [says(500), drops_the_line])

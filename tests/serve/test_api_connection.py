@@ -9,9 +9,10 @@ import pytest
 from aiohttp import ClientPayloadError
 
 from runner.model.http import HttpReply
-from runner.serve import api_connections
+from runner.serve import api_connection, api_connections
 from runner.serve.api_connection import NotHttpError
 from runner.serve.api_connections import ApiConnections, NotConnectedError
+from runner.serve.plain_reply import PlainReply, read_plain
 from runner.serve.reply_body import MAX_REPLY_BYTES, BodyError
 from tests.patience import PATIENCE_S
 
@@ -71,8 +72,11 @@ async def met(
             connections.close()
 
 
-async def ask(connections: ApiConnections, body: bytes | None = None) -> HttpReply:
-    return await connections.send("POST", "/x?y=%2B", [("Authorization", "Bearer key")], body)
+async def ask(
+    connections: ApiConnections, body: bytes | None = None, *, is_sent_once: bool = False
+) -> HttpReply:
+    headers = [("Authorization", "Bearer key")]
+    return await connections.send("POST", "/x?y=%2B", headers, body, is_sent_once=is_sent_once)
 
 
 @pytest.mark.parametrize("piece", [1, 1 << 20])
@@ -104,6 +108,7 @@ async def ask(connections: ApiConnections, body: bytes | None = None) -> HttpRep
         (b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK, HttpReply(status=200), True),
         (b"HTTP/1.1 204 No Content\r\n\r\n", HttpReply(status=204), True),
         (b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", HttpReply(status=200), False),
+        (b"HTTP/1.1 200 OK\nConnection: close\nContent-Length: 0\n\n", HttpReply(status=200), False),
     ],
 )
 async def test_replies_of_every_kind_are_read(
@@ -132,6 +137,7 @@ async def test_a_body_may_end_with_the_connection() -> None:
         (OK[:-1], ConnectionResetError),
         (b"sk-secret", NotHttpError),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{", ClientPayloadError),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", ClientPayloadError),
         (
             b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b"
             % (MAX_REPLY_BYTES + 1, bytes(MAX_REPLY_BYTES + 1)),
@@ -197,3 +203,33 @@ async def test_where_nobody_listens_nothing_is_sent(held_port: int) -> None:
     connections = ApiConnections(f"http://127.0.0.1:{held_port}")
     with pytest.raises(NotConnectedError, match=rf"^cannot connect to 127\.0\.0\.1:{held_port}: "):
         await ask(connections)
+
+
+async def test_a_request_that_is_not_repeated_takes_no_connection_that_may_be_about_to_close(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with met(OK) as (connections, peer):
+        await ask(connections)
+        monkeypatch.setattr(api_connections, "FRESH_S", 60.0)
+        await ask(connections, is_sent_once=True)
+        monkeypatch.setattr(api_connections, "FRESH_S", 0.0)
+        await ask(connections, is_sent_once=True)
+        await ask(connections)
+    assert [number for number, _ in peer.requests] == [0, 0, 1, 1]
+
+
+async def test_the_head_of_a_reply_in_many_pieces_is_not_read_with_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    times = 0
+
+    def counted(data: bytes) -> PlainReply | None:
+        nonlocal times
+        times += 1
+        return read_plain(data)
+
+    monkeypatch.setattr(api_connection, "read_plain", counted)
+    head = b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 100
+    async with met(head + b"Content-Length: 100\r\n\r\n" + bytes(100), 1) as (connections, _):
+        assert await ask(connections) == HttpReply(status=200, body=bytes(100))
+    assert times <= api_connection.MOST_PIECES

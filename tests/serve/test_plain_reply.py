@@ -53,6 +53,7 @@ def test_so_is_the_rest_of_a_body() -> None:
         b"HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 +20 OK\r\nContent-Length: 0\r\n\r\n",
         b"sk-secret",
+        b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
         reply(),
         reply(b"Content-Length: +1", body=b"x"),
         reply(b"Content-Length: 1, 1", body=b"x"),

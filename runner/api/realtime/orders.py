@@ -4,6 +4,7 @@ Source: https://developers.openai.com/api/docs/guides/realtime-sip and the refer
 """
 
 import json
+from dataclasses import replace
 from hashlib import blake2b
 from typing import assert_never
 from urllib.parse import quote, unquote, urlsplit
@@ -57,7 +58,7 @@ def request(order: Order, call_id: str) -> HttpRequest:
     url = f"/realtime/calls/{quote(call_id, safe='')}/{action}"
     if body is None:
         return HttpRequest(method="POST", url=url, timeout_s=timeout_s)
-    return HttpRequest.post_json(url, body, timeout_s)
+    return replace(HttpRequest.post_json(url, body, timeout_s), is_sent_once=isinstance(order, Refer))
 
 
 def is_retryable(order: Order, reply: HttpReply) -> bool:
@@ -135,6 +136,7 @@ def _call_of(offer: str, session: JsonObject) -> HttpRequest:
         headers=(("Content-Type", f"multipart/form-data; boundary={boundary.decode()}"),),
         body=b"%b--%b--\r\n" % (body, boundary),
         timeout_s=REPLY_S,
+        is_sent_once=True,
     )
 
 
