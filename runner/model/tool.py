@@ -197,6 +197,11 @@ class StaticBinding(BindingFacts):
 
     answer: Templated
 
+    @property
+    def only_reads(self) -> bool:
+        """Nobody is asked."""
+        return True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandoffBinding(BindingFacts):

@@ -177,11 +177,14 @@ class JournalStore(Protocol):
         is of the former is late: see `take_late`.
         """
 
-    async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
+    async def append_late(self, pieces: Sequence[HeldPiece], *, were_lost: bool = False) -> set[str]:
         """Write pieces that an ended process could not, each with the fence under which it held the call.
 
         Nothing is written for a call that is over, or that another has taken since; returns the ids of the
         latter. What is of these is late: see `take_late`.
+
+        A call that the store does not know becomes known, for the next runner that looks, unless the calls
+        `were_lost`: then it is over, and its record was deleted or never made.
         """
 
     async def take_late(self, lease: Lease) -> list[SealedEntries]:

@@ -300,6 +300,24 @@ async def test_what_an_ended_process_could_not_write_is_written_late_unless_anot
     assert await two.store.take_late(two.lease) == []
 
 
+@pytest.mark.parametrize("has_record", [True, False])
+async def test_a_call_that_was_lost_and_is_over_does_not_come_back(engine: Engine, has_record: bool) -> None:
+    one = await joined(engine, "one")
+    call = await one.holds()
+    await one.leave()
+    two = await joined(engine, "two")
+    (taken,) = await two.take_over()
+    if has_record:
+        await two.store.save(call_record(call.id), owner=Owner(runner=two.id, fence=taken.fence))
+        assert await two.store.delete(call.id)
+    else:
+        await two.store.unclaim(two.lease, taken)
+    late = [HeldPiece(piece=piece(first_seq=3), call=call)]
+    assert await two.store.append_late(late, were_lost=True) == set()
+    assert await two.store.live_calls() == []
+    assert await journal(two, call.id) == []
+
+
 async def test_a_call_that_was_answered_while_the_store_was_away_is_known_late(engine: Engine) -> None:
     two = await joined(engine, "two")
     rings, talks = ringing("rtc_1"), ringing("rtc_1", state=CallState.ANSWERED)

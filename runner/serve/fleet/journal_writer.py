@@ -42,7 +42,7 @@ class PieceStore(Protocol):
     async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
         """Write pieces of journals, except for calls of other runners."""
 
-    async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
+    async def append_late(self, pieces: Sequence[HeldPiece], *, were_lost: bool = False) -> set[str]:
         """Write pieces of calls that nobody has taken since; the ids of the others that are live."""
 
 
@@ -261,7 +261,7 @@ class JournalWriter:
         try:
             if pieces:
                 async with asyncio.timeout(APPEND_S):
-                    await self._store.append_late(pieces)
+                    await self._store.append_late(pieces, were_lost=True)
         except StoreRefusedError as error:
             log.error("journal entries are refused", extra={"error": str(error)})
         except (StoreError, TimeoutError) as error:

@@ -44,12 +44,13 @@ async def append(connection: Connection, lease: Lease, pieces: Sequence[SealedEn
     return set(refused)
 
 
-async def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> set[str]:
+async def append_late(connection: Connection, pieces: Sequence[HeldPiece], *, were_lost: bool) -> set[str]:
     """Write pieces that an ended process could not; returns the ids of the calls that another has taken
     since, for which none was written.
     """
     pieces = list({(held.call.id, held.fence, held.piece.first_seq): held for held in pieces}.values())
-    await live_calls.know_late(connection, [held.call for held in pieces])
+    if not were_lost:
+        await live_calls.know_late(connection, [held.call for held in pieces])
     await connection.execute(
         """INSERT INTO journal (call_id, first_seq, entries)
         SELECT call_id, first_seq, entries

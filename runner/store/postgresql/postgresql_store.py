@@ -164,8 +164,10 @@ class PostgresqlStore:
             lambda connection: journal.append(connection, lease, pieces), is_one_statement=True
         )
 
-    async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
-        return await self._database.run(lambda connection: journal.append_late(connection, pieces))
+    async def append_late(self, pieces: Sequence[HeldPiece], *, were_lost: bool = False) -> set[str]:
+        return await self._database.run(
+            lambda connection: journal.append_late(connection, pieces, were_lost=were_lost)
+        )
 
     async def take_late(self, lease: Lease) -> list[SealedEntries]:
         return await self._database.run(

@@ -29,11 +29,12 @@ def append(connection: Connection, runner: str, pieces: Sequence[SealedEntries])
     return others
 
 
-def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> set[str]:
+def append_late(connection: Connection, pieces: Sequence[HeldPiece], *, were_lost: bool) -> set[str]:
     """Write pieces that an ended process could not; returns the ids of the calls that another has taken
     since, for which none was written.
     """
-    fleet.know_late(connection, [held.call for held in pieces])
+    if not were_lost:
+        fleet.know_late(connection, [held.call for held in pieces])
     connection.executemany(
         f"""INSERT INTO journal (call_id, first_seq, entries, since)
         SELECT ?1, ?2, ?3, coalesce((SELECT max(upto) FROM journal_log), 0)

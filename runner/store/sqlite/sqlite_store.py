@@ -164,10 +164,12 @@ class SqliteStore:
             lambda connection: journal.append(connection, self._holder(lease), pieces)
         )
 
-    async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
+    async def append_late(self, pieces: Sequence[HeldPiece], *, were_lost: bool = False) -> set[str]:
         self._forget(piece.call.id for piece in pieces)
         self._may_have_free = True
-        return await self._database.write(lambda connection: journal.append_late(connection, pieces))
+        return await self._database.write(
+            lambda connection: journal.append_late(connection, pieces, were_lost=were_lost)
+        )
 
     async def take_late(self, lease: Lease) -> list[SealedEntries]:
         """See `JournalStore.take_late`. Nobody writes beside this process."""

@@ -54,7 +54,14 @@ from runner.model.event import (
 )
 from runner.model.http import HttpReply
 from runner.model.reception import RingResult
-from runner.model.tool import HttpBinding, ResultSpec, Retries
+from runner.model.tool import (
+    HangupBinding,
+    HttpBinding,
+    ResultSpec,
+    Retries,
+    StaticBinding,
+    TransferBinding,
+)
 from runner.model.values import Instant
 from tests.call.machine.playing import (
     RINGING,
@@ -336,6 +343,28 @@ def test_a_tool_call_that_the_process_before_could_not_write_down_is_carried_out
 
 def test_of_a_tool_call_that_was_perhaps_carried_out_the_model_is_told_that_it_is_unknown() -> None:
     play = opened(tool("find_slots", HttpBinding(method="POST", url=words("https://api.example/book"))))
+    play.taken_over()
+    play.happens(SidebandOpened())
+    play.responds()
+    output, speak = play.happens(MISSED)
+    assert "it is unknown whether this was done" in expect(SendOutput, output).output
+    assert speak == Speak(wish="wish_2")
+
+
+def test_a_fixed_answer_is_given_whoever_was_asked_for_it() -> None:
+    play = opened(tool("find_slots", StaticBinding(answer=words("Ten."))))
+    play.taken_over()
+    play.happens(SidebandOpened())
+    play.responds()
+    assert play.happens(MISSED) == [SendOutput(call_id="c", output="Ten."), Speak(wish="wish_2")]
+
+
+@pytest.mark.parametrize(
+    "binding",
+    [HangupBinding(), TransferBinding(destinations={"nurse": words("sip:nurse@maple.example")})],
+)
+def test_nobody_is_cut_off_by_a_missed_tool_call(binding: HangupBinding | TransferBinding) -> None:
+    play = opened(tool("find_slots", binding))
     play.taken_over()
     play.happens(SidebandOpened())
     play.responds()

@@ -31,7 +31,7 @@ class NotedPieces:
         self._shelf.asked += [f"append {piece.first_seq}" for piece in pieces]
         return set()
 
-    async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
+    async def append_late(self, pieces: Sequence[HeldPiece], *, were_lost: bool = False) -> set[str]:
         raise NotImplementedError
 
 

@@ -32,6 +32,7 @@ class Shelf:
         self.batches: list[list[SealedEntries]] = []
         self.late: list[HeldPiece] = []
         self.lost: set[str] = set()
+        self.were_lost = False
         self.trouble: Exception | None = None
         self.before_late: Callable[[], Awaitable[object]] | None = None
 
@@ -42,7 +43,8 @@ class Shelf:
         self.batches.append([piece for piece in pieces if piece.call_id not in self.lost])
         return self.lost
 
-    async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
+    async def append_late(self, pieces: Sequence[HeldPiece], *, were_lost: bool = False) -> set[str]:
+        self.were_lost = were_lost
         if self.before_late is not None:
             await self.before_late()
         if self.trouble is not None:
@@ -309,6 +311,7 @@ async def test_what_waits_for_a_call_that_was_lost_is_for_who_has_it_now(path: P
     assert await writer.flush()
     assert shelf.keys() == "9"
     assert [late.call for late in shelf.late] == [held("rtc_1")], "the other one is over"
+    assert shelf.were_lost
 
 
 @pytest.mark.parametrize("trouble", [StoreError("no answer"), StoreRefusedError("too large")])
@@ -367,6 +370,7 @@ async def test_the_next_process_writes_what_this_one_could_not(path: Path) -> No
     writer = made(shelf, path)
     await writer.recover()
     assert [late.call for late in shelf.late] == [held("rtc_1", 4), held("rtc_2", 4)]
+    assert not shelf.were_lost
     assert writer.behind_bytes == 0
     await writer.close()
     assert not path.exists()
