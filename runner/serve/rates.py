@@ -21,7 +21,9 @@ class Rate:
         times = self._times.get(key)
         if times is None or len(times) < self._most:
             return 0.0
-        return max(0.0, times[0] + WINDOW_S - now)
+        wait_s = times[0] + WINDOW_S - now
+        # What was noted later than now was noted before the clock was set back, which may be by hours.
+        return wait_s if 0.0 < wait_s <= WINDOW_S else 0.0
 
     def note(self, key: str, now: Instant) -> None:
         """Count an action."""

@@ -24,6 +24,11 @@ def test_who_was_refused_has_not_used_up_more() -> None:
     assert [act(rate, "a", at) for at in (30.0, 59.0, 60.0)] == [30.0, 1.0, 0.0]
 
 
+def test_a_clock_that_is_set_back_keeps_nobody_waiting() -> None:
+    rate = Rate(1)
+    assert [act(rate, "a", at) for at in (5000.0, 1400.0, 1401.0, 1460.0)] == [0.0, 0.0, 59.0, 0.0]
+
+
 def test_of_too_many_those_are_forgotten_who_did_nothing_for_longest() -> None:
     rate = Rate(1)
     for number in range(MOST_KEYS + 1):
