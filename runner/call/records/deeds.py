@@ -5,7 +5,7 @@ from dataclasses import replace
 from runner.model.event import Steered
 from runner.model.record import Deed
 from runner.model.steering import DeedResult, act_fields
-from runner.model.values import Instant
+from runner.model.values import Instant, JsonObject
 
 
 class Deeds:
@@ -15,7 +15,8 @@ class Deeds:
 
     def __init__(self) -> None:
         self._deeds: dict[str, Deed] = {}
-        self._renewals: dict[str, str] = {}
+        self._renewals: dict[str, tuple[str, JsonObject]] = {}
+        """The ids of renewals: of the act that each renews, and what was given with it."""
 
     @property
     def all(self) -> tuple[Deed, ...]:
@@ -23,9 +24,13 @@ class Deeds:
         return tuple(self._deeds.values())
 
     def get(self, deed_id: str) -> Deed | None:
-        """The act as it stands now; None for an unknown id. A renewal is the act that it renews."""
-        deed = self._deeds.get(self._renewals.get(deed_id, deed_id))
-        return replace(deed, id=deed_id) if deed is not None else None
+        """The act as it stands now; None for an unknown id. A renewal is the act that it renews, with its own
+        fields.
+        """
+        if deed_id in self._renewals:
+            renewed_id, given = self._renewals[deed_id]
+            return replace(self._deeds[renewed_id], id=deed_id, given=given)
+        return self._deeds.get(deed_id)
 
     def open(self, steered: Steered, now: Instant) -> bool:
         """Accept an act, which waits from now on; False when it was accepted before."""
@@ -43,8 +48,8 @@ class Deeds:
 
     def renew(self, deed_id: str, renewal_id: str) -> None:
         """A renewal is not an act of its own: a lease is renewed many times."""
-        del self._deeds[renewal_id]
-        self._renewals[renewal_id] = deed_id
+        renewal = self._deeds.pop(renewal_id)
+        self._renewals[renewal_id] = (deed_id, renewal.given)
 
     def close(self, now: Instant) -> None:
         """The call is gone, and with it the acts that still waited."""

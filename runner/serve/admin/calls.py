@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp_sse import sse_response
 
 from runner.model.event import Steered
-from runner.model.steering import DeedResult, act_of
+from runner.model.steering import DeedResult, act_fields, act_of
 from runner.model.values import Instant, Json
 from runner.serve.admin.access import Access
 from runner.serve.admin.app import AdminHandler, AdminRequest
@@ -185,8 +185,10 @@ class CallRequests:
         call = self.live_calls.find(call_id)
         if deed is None:
             return None
-        if deed.what != what:
-            raise AdminProblem(409, "refused", f'the Idempotency-Key is that of another act, "{deed.what}"')
+        if (deed.what, deed.given) != (what, act_fields(steered.act)):
+            other = f'"{deed.what}"' if deed.what != what else f'"{what}" with another body'
+            detail = f"the Idempotency-Key has been used for another act, {other}: use a new key for each act"
+            raise AdminProblem(422, "key-reused", detail)
         if deed.result == DeedResult.REFUSED.value:
             served = self.followed.call(call_id) if call is not None else None
             shown = self.followed.view(served).deed(deed_id) if served is not None else None

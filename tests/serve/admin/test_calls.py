@@ -10,6 +10,7 @@ import pytest
 
 from runner.call.machine.transfers import NOT_TRANSFERRED
 from runner.call.view.call_view import CallView
+from runner.model.values import Json
 from runner.serve.admin import followed
 from runner.serve.live_call import LiveCall
 from runner.serve.log_lines import call_id_of
@@ -135,6 +136,41 @@ async def test_an_act_is_carried_out_once(lab: AdminLab) -> None:
     assert [(deed["id"], deed["by"], deed["what"], deed["given"]) for deed in whole["deeds"]] == [
         ("note-1", "lead", "note", {"text": "Called before."})
     ]
+
+
+async def test_a_key_is_not_taken_for_another_act(lab: AdminLab) -> None:
+    call, other = await greeted(lab), await greeted(lab)
+
+    async def asked(act: str, body: dict[str, Json], key: str, *, of: PlacedCall = call) -> tuple[int, Json]:
+        headers = {"Idempotency-Key": key}
+        reply = await lab.ask("POST", f"/admin/calls/{of.id}/{act}", body=body, headers=headers)
+        return reply.status, reply.json.get("result") or f"{reply.json['reason']}: {reply.json['detail']}"
+
+    def reused(by: str) -> tuple[int, Json]:
+        why = f"the Idempotency-Key has been used for another act, {by}: use a new key for each act"
+        return 422, f"key-reused: {why}"
+
+    assert await asked("note", {"text": "Called before."}, "k1") == (202, "done")
+    assert await asked("note", {"text": "Called twice."}, "k1") == reused('"note" with another body')
+    assert await asked("hush", {}, "k1") == reused('"note"')
+    assert await asked("note", {"text": "Called before."}, "k1") == (202, "done")
+    # A refused act keeps its key, and so does one that has only renewed another.
+    status, why = await asked("transfer", {"to": "nobody"}, "k2")
+    assert (status, why) == (409, 'refused: no "transfer" now: "nobody" is not among the destinations')
+    assert await asked("transfer", {"to": "nobody"}, "k2") == (status, why)
+    assert await asked("transfer", {"to": "nurse"}, "k2") == reused('"transfer" with another body')
+    assert await asked("take-over", {"for_s": 60}, "k3") == (202, "done")
+    for _ in range(2):
+        assert await asked("take-over", {"for_s": 90}, "k4") == (202, "done")
+    assert await asked("take-over", {"for_s": 60}, "k4") == reused('"take-over" with another body')
+    # What is left out has its default.
+    assert await asked("give-back", {}, "k5") == (202, "done")
+    assert await asked("give-back", {"speak": False}, "k5") == (202, "done")
+    # It counts for one call.
+    assert await asked("note", {"text": "Another caller."}, "k1", of=other) == (202, "done")
+    for each, texts in ((call, ["Called before."]), (other, ["Another caller."])):
+        deeds = (await lab.get(f"/admin/calls/{each.id}"))["deeds"]
+        assert [deed["given"]["text"] for deed in deeds if deed["what"] == "note"] == texts
 
 
 async def transferred(lab: AdminLab, call: PlacedCall, **given: str) -> list[Event]:
@@ -274,12 +310,6 @@ async def test_what_does_not_fit_is_refused_in_a_sentence(lab: AdminLab) -> None
     assert (reply.status, reply.json["reason"]) == (409, "refused")
     assert reply.json["detail"] == 'no "transfer" now: "nobody" is not among the destinations'
     assert reply.json["deed"]["result"] == "refused"
-    again = {"Idempotency-Key": reply.json["deed"]["id"]}
-    reply = await lab.ask("POST", f"/admin/calls/{call.id}/hush", body={}, headers=again)
-    assert (reply.status, reply.json["detail"]) == (
-        409,
-        'the Idempotency-Key is that of another act, "transfer"',
-    )
     await hang_up(lab, call)
     async with asyncio.timeout(PATIENCE_S):
         while (reply := await lab.ask("POST", f"/admin/calls/{call.id}/hush", body={})).status != 404:
