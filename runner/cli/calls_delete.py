@@ -28,7 +28,7 @@ async def act(options: argparse.Namespace, settings: Settings, store: Store) -> 
     where = _filter(options, settings)
     if where is None:
         for id_end in options.id:
-            call_id, _ = await find_call(store, id_end)
+            call_id, _ = await find_call(settings, store, id_end)
             await store.delete(call_id)
             stdout().line(f'call "{call_id}" is deleted')
         _tell_what_waits(settings)

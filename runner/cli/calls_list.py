@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 
 from runner.call.addresses.number import read_number
 from runner.cli.json_document import print_document
@@ -15,6 +16,7 @@ from runner.cli.main import OK
 from runner.cli.table import Column, print_table
 from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
 from runner.cli.times import lasted, local, read_since
+from runner.cli.unfinished import live_and_over
 from runner.config.checking.suggest import did_you_mean, one_of, or_there_is
 from runner.model.record import ENDS
 from runner.model.settings import Settings
@@ -80,7 +82,7 @@ async def act(options: argparse.Namespace, settings: Settings, store: Store) -> 
     # Read first: a call that ends between the two reads is shown twice rather than never.
     known = await recent(store, where, now) if options.follow else {}
     calls = await store.find(where, options.most)
-    live = await store.live_calls()
+    live, over = await live_and_over(settings, store)
     unknown = None if calls else await _unknown_agent(store, options.agent)
     if unknown is not None and (options.follow or options.format == "json"):
         stderr().line(printable(unknown))
@@ -89,7 +91,7 @@ async def act(options: argparse.Namespace, settings: Settings, store: Store) -> 
             for call in reversed(calls):
                 print_line(call)
             return await follow(store, where, known, print_line)
-        print_document({"calls": [asdict(call) for call in calls], "live": len(live)})
+        print_document({"calls": [asdict(call) for call in calls], "live": len(live), "unsaved": len(over)})
         return OK
     terminal, width = stdout(), columns()
     if calls:
@@ -103,12 +105,21 @@ async def act(options: argparse.Namespace, settings: Settings, store: Store) -> 
     if live:
         are_live = "1 call is live" if len(live) == 1 else f"{len(live)} calls are live"
         terminal.line(terminal.styled(are_live, Style.DIM))
+    if over:
+        terminal.line(terminal.styled(_waits(over), Style.DIM))
     if not options.follow:
         return OK
     sys.stdout.flush()
     return await follow(
         store, where, known, lambda call: show_calls([call], terminal, width, has_title=False)
     )
+
+
+def _waits(over: Mapping[str, Path]) -> str:
+    files = ", ".join(f'"{path}"' for path in sorted(set(over.values())))
+    if len(over) == 1:
+        return f"1 call is over, and its record waits for the store in {files}"
+    return f"{len(over)} calls are over, and their records wait for the store in {files}"
 
 
 async def _unknown_agent(store: Store, agent: str | None) -> str | None:

@@ -12,11 +12,11 @@ from runner.store.store import Store
 from runner.wording import plural
 
 
-async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
+async def act(options: argparse.Namespace, settings: Settings, store: Store) -> int:
     """Open the jobs again. Raises CannotRunError for a call that is not stored."""
     code = OK
     for id_end in options.id:
-        call_id, _call = await find_call(store, id_end)
+        call_id, _call = await find_call(settings, store, id_end)
         count = await store.retry_parked(call_id, time.time())
         if not count:
             stdout().line(f'call "{call_id}" has no parked job')

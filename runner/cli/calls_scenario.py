@@ -14,9 +14,9 @@ from runner.scenario.from_record import scenario_of
 from runner.store.store import Store
 
 
-async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
+async def act(options: argparse.Namespace, settings: Settings, store: Store) -> int:
     """Print the scenario. Raises CannotRunError when there is no such call, or its record cannot be read."""
-    call_id, call = await find_call(store, options.id)
+    call_id, call = await find_call(settings, store, options.id)
     record = record_of(call, call_id)
     sys.stdout.write(scenario_of(record, _route_of(record, options)))
     return OK

@@ -14,6 +14,7 @@ from runner.cli.json_document import print_document
 from runner.cli.main import OK
 from runner.cli.terminal import Style, stdout
 from runner.cli.times import lasted, local
+from runner.cli.unfinished import live_and_over
 from runner.demo.timeline import EntryKind, TimelineEntry
 from runner.errors import CannotRunError
 from runner.model.live_call import FleetCall
@@ -40,7 +41,7 @@ class CallIsLiveError(CannotRunError):
 async def act(options: argparse.Namespace, settings: Settings, store: Store) -> int:
     """Show one call. Raises CannotRunError when there is no such call, or several."""
     try:
-        call_id, call = await find_call(store, options.id)
+        call_id, call = await find_call(settings, store, options.id)
     except CallIsLiveError as error:
         return _show_live(error.live, options.format, has_admin=settings.server.admin is not None)
     if options.format == "json":
@@ -86,7 +87,7 @@ def _show_live(live: FleetCall, form: str, *, has_admin: bool) -> int:
     return OK
 
 
-async def find_call(store: Store, id_end: str) -> tuple[str, StoredCall]:
+async def find_call(settings: Settings, store: Store, id_end: str) -> tuple[str, StoredCall]:
     """The call with this id, or the only one whose id ends with it. Raises CannotRunError, and for a live
     call CallIsLiveError."""
     call = await store.read(id_end)
@@ -99,12 +100,19 @@ async def find_call(store: Store, id_end: str) -> tuple[str, StoredCall]:
     if ids:
         listed = ", ".join(f'"{each}"' for each in ids)
         raise CannotRunError(f'the ids of several calls end with "{id_end}": {listed}')
-    live = [each for each in await store.live_calls() if each.call.id.endswith(id_end)]
-    if len(live) > 1:
-        listed = ", ".join(f'"{each.call.id}"' for each in live)
-        raise CannotRunError(f'the ids of several live calls end with "{id_end}": {listed}')
+    live_calls, over = await live_and_over(settings, store)
+    live = [each for each in live_calls if each.call.id.endswith(id_end)]
+    ids = [*(each.call.id for each in live), *(each for each in over if each.endswith(id_end))]
+    if len(ids) > 1:
+        listed = ", ".join(f'"{each}"' for each in ids)
+        raise CannotRunError(f'the ids of several calls without a record end with "{id_end}": {listed}')
     if live:
         raise CallIsLiveError(live[0])
+    if ids:
+        raise CannotRunError(
+            f'call "{ids[0]}" is over, and its record waits for the store in "{over[ids[0]]}"; '
+            "a runner saves it"
+        )
     raise CannotRunError(f'no call "{id_end}" is stored; "phone-agents calls" lists them')
 
 

@@ -9,17 +9,15 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from runner.call.records import record_json
 from runner.errors import CallLostError, StoreError, StoreRefusedError
-from runner.model.job import Job, JobKind
+from runner.model.job import Job
 from runner.model.live_call import Owner
 from runner.model.record import CallRecord
-from runner.store import rows
 from runner.store.adoption import adopting
 from runner.store.spool import Spool
 from runner.store.store import RecordStore
+from runner.store.waiting_record import decoded, encoded, waiting_records
 
 log = logging.getLogger("runner.store")
 
@@ -54,6 +52,7 @@ class RecordSaver:
         self._on_jobs = on_jobs
         self._on_failure = on_failure
         self._in_memory: deque[str] = deque()
+        self._waiting: set[str] = set()
         self._saving: set[asyncio.Task[None]] = set()
         self._order = asyncio.Lock()
         self._has_work = asyncio.Event()
@@ -64,6 +63,10 @@ class RecordSaver:
     def __len__(self) -> int:
         """How many records wait."""
         return len(self._in_memory) + (len(self._spool) if self._spool else 0)
+
+    def has(self, call_id: str) -> bool:
+        """Whether the record of this call waits: the store has the call as live, and it is over."""
+        return call_id in self._waiting
 
     async def open(self) -> None:
         """Adopt the records that ended processes could not save, and save them, or keep them for later.
@@ -77,6 +80,7 @@ class RecordSaver:
     async def _open(self, spool: Spool) -> None:
         try:
             await asyncio.to_thread(spool.open)
+            self._waiting.update(await asyncio.to_thread(lambda: {*waiting_records(spool.path)}))
         except OSError as error:
             log.error("spooled records cannot be read", extra={"error": str(error)})
         if len(self):
@@ -134,7 +138,8 @@ class RecordSaver:
             # It waits behind others as they do: a failing store would delay each caller by seconds.
             if not len(self) and await self._write(record, jobs, owner):
                 return
-            await self._keep(_encoded(record, jobs, owner))
+            self._waiting.add(record.id)
+            await self._keep(encoded(record, jobs, owner))
 
     async def _write(
         self, record: CallRecord, jobs: Sequence[Job], owner: Owner | None, *, is_late: bool = False
@@ -149,7 +154,7 @@ class RecordSaver:
         except StoreRefusedError as error:
             self._on_failure()
             log.error("record was refused by the store", extra={"call_id": record.id, "error": str(error)})
-            await self._keep_refused(_encoded(record, jobs, owner))
+            await self._keep_refused(encoded(record, jobs, owner))
             return True
         except (StoreError, TimeoutError) as error:
             self._on_failure()
@@ -185,13 +190,14 @@ class RecordSaver:
         try:
             line = await self._first()
             try:
-                record, jobs, owner = _decoded(line)
+                record, jobs, owner = decoded(line)
             except Exception:
                 log.exception("spooled record cannot be read")
                 await self._keep_refused(line)
             else:
                 if not await self._write(record, jobs, owner, is_late=True):
                     return False
+                self._waiting.discard(record.id)
             await self._drop_first()
         except OSError as error:
             log.error("spooled records cannot be read", extra={"error": str(error)})
@@ -232,34 +238,9 @@ class RecordSaver:
             log.error("refused record was put into a file", extra={"file": str(path)})
 
     def _report_lost(self, line: str) -> None:
-        log.error("record is lost", extra={"call_id": json.loads(line)["record"]["id"]})
-
-
-def _encoded(record: CallRecord, jobs: Sequence[Job], owner: Owner | None) -> str:
-    job_rows = [rows.job_row(job)._asdict() for job in jobs]
-    text = rows.call_row(record).record
-    holder = None if owner is None else [owner.runner, owner.fence]
-    return f'{{"record": {text}, "jobs": {json.dumps(job_rows)}, "owner": {json.dumps(holder)}}}'
-
-
-def _decoded(line: str) -> tuple[CallRecord, list[Job], Owner | None]:
-    data = json.loads(line)
-    holder = data["owner"]
-    owner = None if holder is None else Owner(runner=holder[0], fence=holder[1])
-    return record_json.of_json(data["record"]), [_job(row) for row in data["jobs"]], owner
-
-
-def _job(row: dict[str, Any]) -> Job:
-    return Job(
-        id=row["id"],
-        call_id=row["call_id"],
-        kind=JobKind(row["kind"]),
-        receiver=row["receiver"],
-        created_at=row["created_at"],
-        due_at=row["due_at"],
-        attempts=row["attempts"],
-        work=json.loads(row["work"]),
-    )
+        call_id = json.loads(line)["record"]["id"]
+        self._waiting.discard(call_id)
+        log.error("record is lost", extra={"call_id": call_id})
 
 
 def _append_line(path: Path, line: str) -> None:

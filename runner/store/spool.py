@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 MOST_BYTES = 256 * 1024 * 1024
@@ -37,7 +39,7 @@ class Spool:
 
     def open(self) -> None:
         """Adopt what ended processes have left. Creates no file."""
-        for path in self._paths():
+        for path in _paths(self._base):
             left = _claimed(path) if path.exists() else None
             if left is None:
                 continue
@@ -80,11 +82,8 @@ class Spool:
             os.close(self._file)
             self._file = None
 
-    def _paths(self) -> list[Path]:
-        return [self._base, *(Path(f"{self._base}.{number}") for number in range(2, MOST_FILES + 1))]
-
     def _make(self) -> None:
-        for path in self._paths():
+        for path in _paths(self._base):
             if (made := _claimed(path)) is not None:
                 self._use(made, path)
                 return
@@ -117,6 +116,21 @@ class Spool:
                 raise OSError(f'"{self.path}" was cut short by somebody else')
             content += chunk
         return content.split(b"\n", count)[:count]
+
+
+def spooled_lines(base: Path) -> Iterator[tuple[Path, bytes]]:
+    """What stands in the files of this path, whichever processes have them; a file that cannot be read is
+    passed over.
+
+    A line stays in its file for a while after it was dropped.
+    """
+    for path in _paths(base):
+        with suppress(OSError), path.open("rb") as file:
+            yield from ((path, line) for line in file if line.endswith(b"\n"))
+
+
+def _paths(base: Path) -> list[Path]:
+    return [base, *(Path(f"{base}.{number}") for number in range(2, MOST_FILES + 1))]
 
 
 def _claimed(path: Path) -> int | None:

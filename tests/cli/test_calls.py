@@ -13,9 +13,12 @@ import pytest
 from runner.cli import calls_list
 from runner.cli.main import CANNOT, OK, PROBLEMS, USAGE, main
 from runner.model.job import Job, JobCapacity, JobKind, Parked
+from runner.model.live_call import Owner
 from runner.model.record import CallRecord, Deed, Handoff, ToolUse, Turn
 from runner.model.stored_call import CallFilter, CallSummary
 from runner.scenario.from_record import scenario_of
+from runner.serve.metrics import Metrics
+from runner.serve.storage import Storage
 from runner.store.opening import open_store
 from runner.store.store import Store
 from tests.clock import NOW
@@ -135,7 +138,7 @@ def test_options_say_which_calls(
     assert main(["calls", *options, "--format", "json"]) == OK
     document = json.loads(capsys.readouterr().out)
     assert [call["id"] for call in document["calls"]] == ids
-    assert (document["version"], document["live"]) == (1, 0)
+    assert (document["version"], document["live"], document["unsaved"]) == (1, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -472,8 +475,55 @@ def test_an_end_that_several_live_calls_have_is_no_call(
     insert_live(stored, "rtc_2_live")
     assert main(["calls", "show", "live"]) == CANNOT
     assert capsys.readouterr().err == (
-        'phone-agents calls: the ids of several live calls end with "live": "rtc_1_live", "rtc_2_live"\n'
+        'phone-agents calls: the ids of several calls without a record end with "live": '
+        '"rtc_1_live", "rtc_2_live"\n'
     )
+
+
+async def end_unsaved(owners: dict[str, Owner]) -> None:
+    """Calls end, and their records are left in a file: the store cannot be written to."""
+    storage = await Storage.open(
+        "sqlite:calls.db", keep_s=None, metrics=Metrics(), clock=lambda: NOW, on_jobs=lambda: None
+    )
+    with closing(sqlite3.connect("calls.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for call_id, owner in owners.items():
+            await storage.saver.save(call_record(call_id, created_at=NOW), (), owner)
+        assert len(storage.saver) == len(owners)
+        await storage.close()
+
+
+def test_a_call_whose_record_waits_for_the_store_is_over(
+    stored: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for call_id in ("rtc_over", "rtc_live", "rtc_moved"):
+        insert_live(stored, call_id)
+    # Another runner has taken the second one since, which still serves it.
+    owners = {"rtc_over": Owner(runner="r", fence=1), "rtc_moved": Owner(runner="q", fence=0)}
+    asyncio.run(end_unsaved(owners))
+    assert main(["calls"]) == OK
+    assert capsys.readouterr().out == (
+        f'{LIST}2 calls are live\n1 call is over, and its record waits for the store in "calls.db.unsaved"\n'
+    )
+    assert main(["calls", "--format", "json"]) == OK
+    document = json.loads(capsys.readouterr().out)
+    assert (document["live"], document["unsaved"]) == (2, 1)
+    assert main(["calls", "show", "over"]) == CANNOT
+    assert capsys.readouterr().err == (
+        'phone-agents calls: call "rtc_over" is over, and its record waits for the store in '
+        '"calls.db.unsaved"; a runner saves it\n'
+    )
+    assert main(["calls", "show", "rtc_moved"]) == OK
+    asyncio.run(save_what_waits())
+    assert main(["calls"]) == OK
+    assert capsys.readouterr().out.splitlines()[-1] == "2 calls are live"
+
+
+async def save_what_waits() -> None:
+    storage = await Storage.open(
+        "sqlite:calls.db", keep_s=None, metrics=Metrics(), clock=lambda: NOW, on_jobs=lambda: None
+    )
+    await storage.close()
 
 
 def insert_live(stored: Path, call_id: str) -> None:

@@ -4,7 +4,7 @@ name."""
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -67,8 +67,12 @@ class PeerError(Exception):
 class AdminPeers:
     """The runners that share our store."""
 
-    def __init__(self, store: FleetStore, runner: str, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, store: FleetStore, runner: str, session: aiohttp.ClientSession, is_over: Callable[[str], bool]
+    ) -> None:
+        """`is_over`: whether this process has brought a call to its end, which the store may not know."""
         self._store = store
+        self._is_over = is_over
         self._runner = runner
         self._session = session
         self._others: list[RunnerInfo] = []
@@ -97,6 +101,8 @@ class AdminPeers:
         try:
             call = (await self._live_calls()).get(call_id)
         except StoreError as error:
+            if self._is_over(call_id):
+                return None
             raise AdminProblem(503, "store", f"the store cannot say who serves the call: {error}") from None
         if call is None or call.runner in {None, self._runner}:
             return None
@@ -106,11 +112,13 @@ class AdminPeers:
         return ServingRunner(runner=str(call.runner), address=call.address)
 
     async def is_live(self, call_id: str) -> bool:
-        """Whether the store knows the call as live, served or between two runners."""
+        """Whether the call is live as far as is known, served or between two runners."""
         try:
-            return call_id in await self._live_calls()
+            call = (await self._live_calls()).get(call_id)
         except StoreError:
-            return True  # The store is away: the call may be live.
+            return not self._is_over(call_id)  # The store is away: the call may be live.
+        is_anothers = call is not None and call.runner not in {None, self._runner}
+        return call is not None and (is_anothers or not self._is_over(call_id))
 
     async def _live_calls(self) -> dict[str, FleetCall]:
         """The live calls of all runners. When a runner is lost, many readers of its calls ask at once."""

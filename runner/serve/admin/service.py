@@ -67,7 +67,7 @@ async def open_admin(
     store, fleet, live_calls = service.storage.store, service.fleet, service.live_calls
     clock, runner = process.clock, fleet.keeper.info.id
     followed = FollowedCalls(live_calls, runner, clock)
-    peers = AdminPeers(store, runner, await process.peer_session())
+    peers = AdminPeers(store, runner, await process.peer_session(), service.storage.saver.has)
     streams = Streams(followed, peers, store, lambda: sorted(versions.current.configuration.agents), clock)
     access = Access(_tokens_of(admin, secrets), hosts=_hosts(admin), is_dev=is_dev)
     calls = CallRequests(live_calls, followed, peers, streams, access=access, clock=clock)

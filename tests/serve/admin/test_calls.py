@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import sqlite3
 import weakref
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from runner.serve.log_lines import call_id_of
 from runner.standin.faults import FINE, Faults, HttpFault, ReferEffect
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, Step, greets, says
+from runner.store import record_saver
 from tests.call.machine.playing import TO_NURSE
 from tests.patience import PATIENCE_S
 from tests.serve.admin.lab import PAGER, AdminLab, Event, desk, started
@@ -316,6 +319,36 @@ async def test_what_does_not_fit_is_refused_in_a_sentence(lab: AdminLab) -> None
             assert reply.status in {202, 409, 502}
             await asyncio.sleep(0.02)
     assert reply.json["detail"] == f'there is no live call "{call.id}"'
+
+
+async def test_a_call_whose_record_waits_for_the_store_is_not_live(
+    lab: AdminLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_saver, "FIRST_RETRY_S", 10 * PATIENCE_S)
+    call = await greeted(lab)
+    service = lab.runner.service
+    assert service is not None
+    [live] = await service.storage.store.live_calls()
+
+    async def is_not_live() -> None:
+        assert await live_ids(lab) == set()
+        for reply in (
+            await lab.ask("GET", f"/admin/calls/{call.id}"),
+            await lab.ask("POST", f"/admin/calls/{call.id}/hush", body={}),
+            await lab.ask("GET", f"/admin/events?call={call.id}"),
+        ):
+            assert (reply.status, reply.json["detail"]) == (404, f'there is no live call "{call.id}"')
+
+    with closing(sqlite3.connect(tmp_path / "calls.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await hang_up(lab, call)
+        async with asyncio.timeout(PATIENCE_S):
+            while not len(service.storage.saver):  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+        await is_not_live()
+    # The store can be asked again, and has not been told yet.
+    assert await service.storage.store.live_calls() == [live]
+    await is_not_live()
 
 
 async def test_a_call_that_nobody_follows_has_no_follower(
