@@ -102,9 +102,9 @@ class Runner:
             readiness=Readiness(shares.calls),
         )
         process.metrics.ready.set_function(lambda: not process.readiness.obstacles())
-        self.versions = Versions(Version.of(configuration, secrets, version), source, process.metrics)
+        self.versions = Versions(Version.of(configuration, secrets, version), source, process.metrics, clock)
         """The configuration that new calls get."""
-        process.readiness.add_troubles(lambda: [f"configuration {self.versions.current.source.hash}"])
+        process.readiness.add_troubles(lambda: [self.versions.shown])
         self.service: Service | None = None
         """None before the start."""
         self.url = ""

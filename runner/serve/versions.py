@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from runner.config.problem import Severity
 from runner.config.version import ConfigurationVersion
 from runner.errors import PhoneAgentsError
 from runner.model.settings import Configuration, Settings
+from runner.model.values import Instant
 from runner.serve.metrics import Metrics
 from runner.serve.secrets import FoundSecrets, find_secrets
+from runner.wording import plural
 
 log = logging.getLogger("runner.serve.versions")
 
@@ -119,12 +122,25 @@ class DirectorySource:
 class Versions:
     """The version in force. `reload` puts another in its place."""
 
-    def __init__(self, first: Version, source: DirectorySource | None, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        first: Version,
+        source: DirectorySource | None,
+        metrics: Metrics,
+        clock: Callable[[], Instant] = time.time,
+    ) -> None:
         self.current = first
         self._source = source
         self._metrics = metrics
+        self._clock = clock
+        self._last_reload = ""
         self._lock = asyncio.Lock()
         self._show()
+
+    @property
+    def shown(self) -> str:
+        """The hash of the version in force, with the time and the result of the last reload, for people."""
+        return f"configuration {self.current.source.hash}{self._last_reload}"
 
     async def reload(self) -> Version:
         """Load the configuration beside the one in force, and let new calls have it when it is correct.
@@ -137,16 +153,20 @@ class Versions:
                     raise ReloadError(("this process has no directory to load from",))
                 version = await asyncio.to_thread(self._source.read)
             except ReloadError as error:
-                self._metrics.reloads.labels(result="failed").inc()
-                self._metrics.last_reload_successful.set(0)
+                self._failed(f"{plural(len(error.reasons), 'error')}, in the log")
                 reasons = error.reasons[:MOST_PROBLEMS_LOGGED]
                 extra = {"hash": self.current.source.hash, "errors": len(error.reasons), "reasons": reasons}
                 log.error("configuration was not reloaded", extra=extra)
                 raise
+            except Exception:
+                self._failed("a bug, in the log")
+                raise
             before, self.current = self.current, version
             self._metrics.reloads.labels(result="done").inc()
             self._metrics.last_reload_successful.set(1)
-            self._metrics.last_reload_at.set(time.time())
+            now = self._clock()
+            self._metrics.last_reload_at.set(now)
+            self._last_reload = f", reloaded at {_utc(now)}"
             self._show()
             log.info(
                 "configuration was reloaded",
@@ -168,9 +188,18 @@ class Versions:
                 except ReloadError:
                     continue  # The error is in the log, and the next change may correct it.
 
+    def _failed(self, why: str) -> None:
+        self._metrics.reloads.labels(result="failed").inc()
+        self._metrics.last_reload_successful.set(0)
+        self._last_reload = f"; the reload at {_utc(self._clock())} failed: {why}"
+
     def _show(self) -> None:
         self._metrics.configuration.clear()
         self._metrics.configuration.labels(hash=self.current.source.hash).set(1)
+
+
+def _utc(at: Instant) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _needs_restart(before: Settings, after: Settings) -> list[str]:

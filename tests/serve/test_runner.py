@@ -26,6 +26,7 @@ from runner.serve.live_calls import LiveCalls
 from runner.serve.runner import Runner
 from runner.serve.secrets import FileSecret, FoundSecrets, Secrets
 from runner.serve.timeouts import Timeouts
+from runner.serve.versions import ReloadError
 from runner.standin.faults import FINE, Faults, HttpFault
 from runner.standin.placed_call import PlacedCall, State
 from runner.standin.script import CallerHangsUp, Step, greets
@@ -165,6 +166,15 @@ async def test_the_key_is_sent_in_the_header_that_is_declared(api: StandIn, tmp_
 async def test_it_is_ready_until_it_drains_and_alive_until_it_is_closed(lab: Lab) -> None:
     status, text = await lab.get("/readyz")
     assert (status, text) == (200, f"ready\nconfiguration {lab.runner.versions.current.source.hash}\n")
+    # A reload that fails turns no caller away.
+    with pytest.raises(ReloadError):
+        await lab.runner.versions.reload()
+    status, after = await lab.get("/readyz")
+    assert (status, after.startswith(text.rstrip()), "failed: 1 error, in the log\n" in after) == (
+        200,
+        True,
+        True,
+    )
     await lab.runner.drain(asyncio.Event())
     assert await lab.get("/readyz") == (503, "not ready\ndraining\n")
     assert await lab.get("/healthz") == (200, "alive\n")

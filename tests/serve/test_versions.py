@@ -10,8 +10,11 @@ from runner.serve import background
 from runner.serve.metrics import Metrics
 from runner.serve.reloads import Reloads
 from runner.serve.versions import DirectorySource, ReloadError, Version, Versions
+from runner.wording import plural
+from tests.clock import NOW
 from tests.patience import PATIENCE_S
 
+AT = "2026-11-23T17:00:00Z"
 AGENT = """\
 agent: desk
 model: gpt-realtime-2.1
@@ -31,7 +34,7 @@ class Desk:
         self.write(AGENT)
         self.metrics = Metrics()
         source = DirectorySource(directory, None, ENVIRON)
-        self.versions = Versions(source.read(), source, self.metrics)
+        self.versions = Versions(source.read(), source, self.metrics, lambda: NOW)
 
     def write(self, agent: str, runner: str = "records: {keep: 90d}\n") -> None:
         (self.directory / "desk.yaml").write_text(agent)
@@ -49,8 +52,10 @@ def desk(tmp_path: Path) -> Desk:
 
 async def test_new_calls_get_the_version_that_was_loaded_last(desk: Desk) -> None:
     before = desk.versions.current
+    assert desk.versions.shown == f"configuration {before.source.hash}"
     desk.write(AGENT.replace("Be kind.", "Be brief."))
     after = await desk.versions.reload()
+    assert desk.versions.shown == f"configuration {after.source.hash}, reloaded at {AT}"
     assert desk.versions.current is after
     assert after.source.hash != before.source.hash
     assert after.world.agents["desk"].instructions.source == "Be brief."
@@ -80,8 +85,11 @@ async def test_whatever_is_wrong_leaves_the_version_in_force_and_says_so(
     assert desk.metric('phone_agents_configuration_reloads_total{result="failed"}') == 1
     assert desk.metric("phone_agents_configuration_last_reload_successful") == 0
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    failed = f"; the reload at {AT} failed: {plural(len(raised.value.reasons), 'error')}, in the log"
+    assert desk.versions.shown == f"configuration {before.source.hash}{failed}"
     desk.write(AGENT)
-    await desk.versions.reload()
+    after = await desk.versions.reload()
+    assert desk.versions.shown == f"configuration {after.source.hash}, reloaded at {AT}"
     assert desk.metric("phone_agents_configuration_last_reload_successful") == 1
 
 
@@ -120,13 +128,17 @@ async def test_a_reload_that_fails_by_a_bug_is_told_and_does_not_stop_the_next_o
 ) -> None:
     monkeypatch.setattr(background, "RESTART_S", 0.0)
     before = desk.versions.current
-    versions = Versions(before, BuggyOnce(desk.directory, None, ENVIRON), Metrics())
+    source = BuggyOnce(desk.directory, None, ENVIRON)
+    versions = Versions(before, source, desk.metrics, lambda: NOW)
     reloads = Reloads(versions)
     reloads.start(watch=False)
     reloads.ask()
     async with asyncio.timeout(PATIENCE_S):
         while "reloading the configuration failed and is started again" not in caplog.text:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
+        failed = f"; the reload at {AT} failed: a bug, in the log"
+        assert versions.shown == f"configuration {before.source.hash}{failed}"
+        assert desk.metric("phone_agents_configuration_last_reload_successful") == 0
         reloads.ask()
         while versions.current is before:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
