@@ -4,7 +4,8 @@ from runner.config.node import Node
 from runner.config.problem import Problems
 
 LONGEST_S = 366 * 24 * 3600.0
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+"""Of each unit of a duration."""
 
 
 def duration_s(node: Node | None, problems: Problems, *, at_least_s: float = 0.001) -> float | None:
@@ -15,7 +16,7 @@ def duration_s(node: Node | None, problems: Problems, *, at_least_s: float = 0.0
         return None
     text = node.text
     unit = text.lstrip("0123456789.")
-    seconds = round(float(text.removesuffix(unit)) * _UNITS[unit], 6)
+    seconds = round(float(text.removesuffix(unit)) * SECONDS[unit], 6)
     if seconds < at_least_s:
         problems.error(node.place, "value", f'"{text}" is too short; write at least "{_written(at_least_s)}"')
         return None

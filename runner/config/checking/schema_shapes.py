@@ -19,9 +19,9 @@ _MOST_NESTED = 3
 _LONGEST = 40
 """Characters of a value that is repeated."""
 _ACTS = frozenset(
-    {"on", "off", "yes", "no", "none", "hangup", "hang_up", "reject", "decline", "end", "transfer"}
+    {"on", "off", "yes", "no", "none", "hangup", "hang_up", "reject", "decline", "end", "transfer", "all"}
 )
-"""Words that say what is to be done, and are not the name of anything."""
+"""Words that say what is to be done, or with how much, and are not the name of anything."""
 _NUMBER = re.compile(r"\+[0-9]{7,15}")
 _VARIABLE = re.compile(
     r"\$\{?(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\}?|(?P<bare>[A-Z]{3,12}|[A-Z]+(?:_[A-Z0-9]+)+)"

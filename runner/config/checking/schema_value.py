@@ -2,7 +2,9 @@
 
 import re
 from functools import cache
+from math import log10
 
+from runner.config.building.duration import SECONDS
 from runner.config.checking.schema_words import right, shown_value, subject
 from runner.config.checking.suggest import nearest
 from runner.config.node import Node
@@ -10,6 +12,8 @@ from runner.config.problem import Problem
 from runner.model.values import JsonObject, Place
 
 _NUMBER = re.compile(r"\+[0-9]{7,15}")
+_DURATION = re.compile(r"([0-9.]+)(ms|s|m|h)")
+_BESIDE = {"ms": "s", "s": "ms", "m": "s", "h": "m"}
 _BARE_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
@@ -75,7 +79,8 @@ class ValueCheck:
             return f"write {schema['x-scheme']}{value}"
         if "x-unit" not in schema or not _BARE_NUMBER.fullmatch(value):
             return ""
-        return f'a number needs its unit, "{value}{schema["x-unit"]}"'
+        units = _likely_units(float(value), schema)
+        return "a number needs its unit, " + " or ".join(f'"{value}{unit}"' for unit in units)
 
     def _number(self, node: Node, value: float, schema: JsonObject, name: str | None) -> None:
         least, most, above = (schema.get(key) for key in ("minimum", "maximum", "exclusiveMinimum"))
@@ -104,6 +109,23 @@ class ValueCheck:
                     entry.place, "value", f"{shown_value(entry, schema)} is in this list twice", schema
                 )
             seen.add(written)
+
+
+def _likely_units(value: float, schema: JsonObject) -> list[str]:
+    """The units that a bare number may be in, the likeliest first.
+
+    A duration is in the unit of what is usual in its place, or in the one beside it: `timeout: 1500` is in
+    milliseconds where ten seconds are usual. Where both are as likely, neither is guessed.
+    """
+    examples = schema.get("examples", ())
+    usual = examples[0] if len(examples) == 1 else schema.get("default", "")
+    match = _DURATION.fullmatch(str(usual))
+    if match is None or not value:
+        return [schema["x-unit"]]
+    usual_s = float(match[1]) * SECONDS[match[2]]
+    distance = {unit: abs(log10(value * SECONDS[unit] / usual_s)) for unit in (match[2], _BESIDE[match[2]])}
+    least = min(distance.values())
+    return [unit for unit in sorted(distance, key=distance.__getitem__) if distance[unit] <= least + 1]
 
 
 @cache
