@@ -185,7 +185,9 @@ class Session:
             lived_until=now,
         )
         is_open = isinstance(call.origin, WebRtcOrigin) and call.origin.has_data_channel
-        self.tampering = TamperWatch(messages=messages, tools=tools, record=builder) if is_open else None
+        self.tampering = (
+            TamperWatch(speech=speech, messages=messages, tools=tools, record=builder) if is_open else None
+        )
 
     @property
     def agent(self) -> Agent:

@@ -82,7 +82,8 @@ def handle(session: Session, event: CallEvent, now: Instant) -> list[Action]:
         sees_all = kind is not ResponseStarted or session.are_all_placed
         actions += speech.handle(event, now, sees_all=sees_all)
     tampering = session.tampering
-    if tampering is not None and kind in tampering.hears and session.phase.now in CONNECTED:
+    may_be_tampered = session.phase.now in CONNECTED or kind is TakenOver
+    if tampering is not None and kind in tampering.hears and may_be_tampered:
         whole = session.serving.whole_session("switch_mend")
         actions += fulfil(tampering.handle(event, whole), now)
     by_phase = _ROWS.get(kind)

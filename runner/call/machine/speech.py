@@ -99,6 +99,11 @@ class Speech:
             return self._current not in self._of_persons
         return self.floor in _SPEAKING or (self.playback.is_playing(now) and not self.unheard.has_persons)
 
+    @property
+    def requested(self) -> int:
+        """How many responses the call has requested so far."""
+        return self._count
+
     def follow(self, response_id: str, key: str) -> bool:
         """Report under `key` how the caller heard this response; False when it has finished playing
         already."""

@@ -14,10 +14,20 @@ from runner.model.action import (
     LogLevel,
     RemoveItem,
     SendOutput,
+    Speak,
     SwitchAgent,
 )
 from runner.model.call import Ringing, Role, WebRtcOrigin
-from runner.model.conversation_event import ItemPlaced, OutputTaken, SessionUpdated, SilenceNudge, ToolCalled
+from runner.model.conversation_event import (
+    ItemPlaced,
+    Outcome,
+    OutputTaken,
+    ResponseEnded,
+    ResponseStarted,
+    SessionUpdated,
+    SilenceNudge,
+    ToolCalled,
+)
 from runner.model.event import (
     AnswerReplied,
     CallerConnected,
@@ -26,6 +36,7 @@ from runner.model.event import (
     Decided,
     SidebandOpened,
     Steered,
+    TakenOver,
 )
 from runner.model.steering import TellAgent
 from runner.model.tool import StaticBinding
@@ -127,6 +138,49 @@ def test_one_nudge_of_the_api_excuses_one_message() -> None:
     machine = talking()
     happen(machine, SilenceNudge(item_id="i"), WRITTEN)
     assert of(RemoveItem, happen(machine, WRITTEN)) != []
+
+
+def taken_over() -> tuple[CallMachine, str]:
+    """A call that another process has taken up, and the response by which the one before learns of it."""
+    machine = talking()
+    happen(machine, TakenOver())
+    [asked] = of(Speak, happen(machine, SidebandOpened()))
+    return machine, expect(Speak, asked).wish
+
+
+def faults(machine: CallMachine) -> list[str]:
+    record = machine.record()
+    assert record is not None
+    return [fault for fault in record.faults if "not by us" in fault]
+
+
+def test_what_the_process_before_a_takeover_still_sends_is_no_tampering() -> None:
+    machine, wish = taken_over()
+    theirs = (FORGED, replace(WRITTEN, item_id="item_7"), FORGED)
+    assert of(RemoveItem, happen(machine, *theirs)) == []
+    # One of its own responses ends.
+    happen(machine, ResponseStarted(response_id="r1", wish="wish_9"))
+    happen(machine, ResponseEnded(response_id="r1", outcome=Outcome.COMPLETED, wish="wish_9"))
+    assert of(RemoveItem, happen(machine, *theirs)) == []
+    happen(machine, ResponseStarted(response_id="r2", wish=wish))
+    assert of(RemoveItem, happen(machine, *theirs)) == []
+    assert of(SwitchAgent, happen(machine, CHANGED)) == []
+    # By the end of ours it knows that it has lost the call. What it has changed meanwhile is put right.
+    ended = ResponseEnded(response_id="r2", outcome=Outcome.COMPLETED, wish=wish)
+    assert [expect(SwitchAgent, each).update_id for each in of(SwitchAgent, happen(machine, ended))] == [
+        "switch_mend"
+    ]
+    assert faults(machine) == []
+
+
+def test_after_a_takeover_tampering_is_seen_again_once_the_process_before_knows_of_it() -> None:
+    machine, wish = taken_over()
+    happen(machine, ResponseStarted(response_id="r2", wish=wish))
+    ended = ResponseEnded(response_id="r2", outcome=Outcome.COMPLETED, wish=wish)
+    assert of(SwitchAgent, happen(machine, ended)) == []
+    assert of(RemoveItem, happen(machine, FORGED)) == [RemoveItem(item_id="item_x")]
+    assert of(HangUp, happen(machine, FORGED)) == [HangUp()]
+    assert faults(machine) == ["a tool's output was added, and not by us"] * 2
 
 
 def test_without_a_data_channel_nobody_can_have_done_it() -> None:
