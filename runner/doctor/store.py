@@ -14,6 +14,7 @@ from runner.doctor.finding import Finding, Topic
 from runner.store.postgresql import inspection as postgresql
 from runner.store.postgresql.inspection import DatabaseState
 from runner.store.sqlite import inspection as sqlite
+from runner.store.sqlite.lock import lock_of
 from runner.store.url import without_password
 
 LEAST_FREE_BYTES = 1 << 30
@@ -95,7 +96,7 @@ def _of_file(connection: sqlite3.Connection, shown: str, path: str) -> Finding:
 def _owner(path: str) -> str | None:
     """The process that serves calls over this file, if one does."""
     try:
-        with Path(f"{path}.lock").open("rb") as lock:
+        with lock_of(path).open("rb") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -8,12 +8,17 @@ from runner.errors import CannotRunError
 from runner.store.sqlite.database import MEMORY
 
 
+def lock_of(path: str) -> Path:
+    """The file of the lock of the database at this path, the same by whatever links it is reached."""
+    return Path(f"{os.path.realpath(path)}.lock")
+
+
 class ProcessLock:
     """A lock on a file beside the database, which names the process. It ends with the process."""
 
     def __init__(self, path: str) -> None:
         self._store = path
-        self._path = Path(f"{path}.lock")
+        self._path = lock_of(path)
         self._file: int | None = None
 
     def take(self) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,22 @@ async def test_a_second_runner_is_refused_with_one_sentence(engine: SqliteEngine
     await one.store.close()
     assert not lock.exists()
     await joined(engine, "two")
+
+
+@pytest.mark.parametrize("links_to", ["file", "folder"])
+async def test_so_is_one_that_reaches_the_file_by_a_link(
+    engine: SqliteEngine, tmp_path: Path, links_to: str
+) -> None:
+    await joined(engine, "one")
+    folder = tmp_path / "other"
+    if links_to == "folder":
+        folder.symlink_to(tmp_path)
+    else:
+        folder.mkdir()
+        (folder / "calls.db").symlink_to(engine.path)
+    async with AsyncExitStack() as stack:
+        with pytest.raises(CannotRunError, match="is in use by another runner"):
+            await joined(SqliteEngine(folder, stack), "two")
 
 
 async def test_others_may_look_into_the_file_meanwhile(engine: SqliteEngine) -> None:
