@@ -129,8 +129,9 @@ def ended(record: CallRecord) -> None:
     """The call is over: why, how long it was, and what could not be done as it is declared."""
     if record.faults:
         log.warning("call has faults", extra={"agent": record.agent, "faults": list(record.faults)})
-    begun = record.accepted_at
-    lasted_s = None if begun is None or record.ended_at is None else round(record.ended_at - begun, 1)
+    begun, lasted_s = record.accepted_at, None
+    if begun is not None and record.ended_at is not None:
+        lasted_s = round(max(0.0, record.ended_at - begun), 1)  # the clock may have been set back
     log.info(
         "call has ended",
         extra={

@@ -92,7 +92,7 @@ class CallMeter:
         if record is None:
             return
         if record.accepted_at is not None and record.ended_at is not None:
-            took_s = record.ended_at - record.accepted_at
+            took_s = max(0.0, record.ended_at - record.accepted_at)  # the clock may have been set back
             self._metrics.call_seconds.labels(agent=record.agent).observe(took_s)
         if record.cost_usd is not None:
             self._metrics.cost_usd.labels(agent=record.agent).inc(record.cost_usd)

@@ -294,6 +294,13 @@ def test_the_end_of_a_call_counts_its_duration_and_its_cost() -> None:
     }
 
 
+def test_a_call_during_which_the_clock_was_set_back_has_no_negative_duration() -> None:
+    call = Metered(an_agent())
+    call.lives(*ATTACHED, (-3600.0, SidebandLost()), (-3600.0, CallGone()))
+    call.meter.ends(call.machine.record(), -2600.0)
+    assert call.counts("call_seconds") == {'call_seconds_count{agent="desk"}': 1}
+
+
 def test_a_call_that_was_not_answered_has_neither_duration_nor_cost() -> None:
     call = Metered(an_agent())
     call.meter.ends(None, 1001.0)

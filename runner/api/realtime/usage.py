@@ -14,14 +14,17 @@ def response_usage(usage: Json) -> Usage:
     used = _part(usage, "input_token_details")
     cached = _part(used, "cached_tokens_details")
     output_details = _part(usage, "output_token_details")
+    # Where the kinds of cached tokens are not distinguished, they count as text, as far as there is any: the
+    # dearer reading. More cached tokens of a kind than tokens would make a call cheaper than nothing.
+    left = 0 if cached else _count(used, "cached_tokens")
+    counts = {}
+    for kind in ("text", "image", "audio"):
+        of_kind = _count(used, f"{kind}_tokens")
+        counts[f"{kind}_in"] = of_kind
+        counts[f"{kind}_cached"] = min(_count(cached, f"{kind}_tokens") if cached else left, of_kind)
+        left -= 0 if cached else counts[f"{kind}_cached"]
     return Usage(
-        text_in=_count(used, "text_tokens"),
-        # Where the kinds of cached tokens are not distinguished, they count as text: the dearer reading.
-        text_cached=_count(cached, "text_tokens") if cached else _count(used, "cached_tokens"),
-        audio_in=_count(used, "audio_tokens"),
-        audio_cached=_count(cached, "audio_tokens"),
-        image_in=_count(used, "image_tokens"),
-        image_cached=_count(cached, "image_tokens"),
+        **counts,
         text_out=_count(output_details, "text_tokens"),
         audio_out=_count(output_details, "audio_tokens"),
     )

@@ -16,7 +16,25 @@ from tests.api.realtime.frames import read
     ("usage", "read_as"),
     [
         (None, Usage()),
-        ({"input_token_details": {"cached_tokens": 60}}, Usage(text_cached=60)),
+        (
+            {"input_token_details": {"text_tokens": 100, "audio_tokens": 90, "cached_tokens": 60}},
+            Usage(text_in=100, text_cached=60, audio_in=90),
+        ),
+        (
+            {"input_token_details": {"text_tokens": 50, "audio_tokens": 90, "cached_tokens": 60}},
+            Usage(text_in=50, text_cached=50, audio_in=90, audio_cached=10),
+        ),
+        ({"input_token_details": {"cached_tokens": 60}}, Usage()),
+        (
+            {
+                "input_token_details": {
+                    "text_tokens": 5,
+                    "audio_tokens": 90,
+                    "cached_tokens_details": {"text_tokens": 60, "audio_tokens": 64},
+                }
+            },
+            Usage(text_in=5, text_cached=5, audio_in=90, audio_cached=64),
+        ),
         (
             {
                 "input_token_details": {
