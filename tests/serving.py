@@ -16,7 +16,7 @@ from runner.call.examples.example_call import sip_headers
 from runner.model.event import CallEvent
 from runner.standin.faults import FINE, Faults
 from runner.standin.placed_call import PlacedCall
-from runner.standin.script import Step
+from runner.standin.script import ScriptStep
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
 from runner.store.journal.journal import opened
@@ -151,7 +151,7 @@ class Desk:
         async with self.run(*arguments, environ=environ) as process:
             return await process.ended()
 
-    async def ring(self, url: str, *script: Step, faults: Faults = FINE) -> tuple[PlacedCall, int]:
+    async def ring(self, url: str, *script: ScriptStep, faults: Faults = FINE) -> tuple[PlacedCall, int]:
         call = self.api.place_call(*script, faults=faults)
         return call, await self.announce(url, call)
 

@@ -79,7 +79,7 @@ def test_an_import_against_the_direction_is_refused(folder: str, line: str) -> N
         ("difference", "from runner.api.port import VoiceApi"),
         ("scenario", "from runner.call.machine.session import Session"),
         ("scenario", "from runner.config.load import load"),
-        ("scenario", "from runner.standin.conversation import Conversation"),
+        ("scenario", "from runner.standin.conversation import PlayedConversation"),
         ("demo", "from runner.standin.server import StandIn"),
         ("demo", "from runner.serve.runner import Runner"),
         ("serve", "import asyncio"),

@@ -174,7 +174,7 @@ class VoiceApi(Protocol):
         """The conversation of an answered call."""
 
 
-class TextModel(Protocol):
+class TextModelApi(Protocol):
     """The API that answers questions about calls that are over."""
 
     def request(self, question: Question) -> HttpRequest:

@@ -20,7 +20,7 @@ from runner.model.settings import Admin, Configuration, SecretRef, Settings
 from runner.model.tool import HttpBinding, StaticBinding
 from runner.model.values import Json
 from runner.standin.placed_call import PlacedCall
-from runner.standin.script import Step, calls
+from runner.standin.script import ScriptStep, calls
 from runner.standin.server import StandIn
 from runner.standin.webhook import new_secret
 
@@ -107,7 +107,7 @@ class MadeUpModel:
         self._tools = {tool.name: tool for agent in configuration.agents.values() for tool in agent.tools}
         self._turns: dict[str, int] = {}
 
-    def answers(self, call: PlacedCall) -> tuple[Step, ...]:
+    def answers(self, call: PlacedCall) -> tuple[ScriptStep, ...]:
         """The model's reaction to the caller's next words."""
         offered = call.conversation.session.get("tools", ()) if call.conversation is not None else ()
         names = [tool["name"] for tool in offered if tool.get("type") == "function"]

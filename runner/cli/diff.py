@@ -19,7 +19,7 @@ from runner.cli.problems import print_problems
 from runner.cli.revision import Side, open_side
 from runner.cli.summary import answer_of, asks
 from runner.cli.terminal import printable, stderr, stdout
-from runner.difference.call_changes import Example, Verdict
+from runner.difference.call_changes import MovedCall, Verdict
 from runner.difference.configurations import difference
 from runner.difference.tree import ABSENT, Change
 from runner.errors import CannotRunError
@@ -114,7 +114,7 @@ def _verdict(verdict: Verdict) -> Json:
     return {"agent": verdict} if isinstance(verdict, str) else {"reject": verdict}
 
 
-def _example(example: Example, compared: Comparison) -> Json:
+def _example(example: MovedCall, compared: Comparison) -> Json:
     call = example.call
     was, now = compared.why(example)
     return {

@@ -9,7 +9,7 @@ from enum import Enum
 
 from runner.call.examples.example_call import ExampleCall
 from runner.cli.revision import Side
-from runner.difference.call_changes import Example, Verdict
+from runner.difference.call_changes import MovedCall, Verdict
 from runner.difference.configurations import Difference
 from runner.difference.tree import ABSENT, Change
 from runner.model.settings import Configuration
@@ -65,7 +65,7 @@ class Comparison:
         parts += [when] if when else []
         return ", ".join(parts)
 
-    def why(self, example: Example) -> tuple[str, str]:
+    def why(self, example: MovedCall) -> tuple[str, str]:
         """Why it was answered as it was, and why it is now."""
         return self.old.shown(example.old.why), self.new.shown(example.new.why)
 

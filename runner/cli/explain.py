@@ -25,7 +25,7 @@ from runner.cli.problems import print_problems
 from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
 from runner.config.checking.suggest import or_there_is
 from runner.config.load import load
-from runner.config.origins import MASK, Origin, Origins, Value
+from runner.config.origins import MASK, Origins, Value, ValueOrigin
 from runner.errors import UsageError
 from runner.model.action import AnswerCall
 from runner.model.agent import Agent
@@ -243,11 +243,11 @@ def _below(value: Value) -> tuple[str, ...]:
 def _whence(value: Value, environment: str | None) -> str:
     place = printable(str(value.place)) if value.place is not None else ""
     match value.origin:
-        case Origin.AGENT:
+        case ValueOrigin.AGENT:
             return place
-        case Origin.BUILT_IN:
-            return Origin.BUILT_IN.value
-        case Origin.ENVIRONMENT:
+        case ValueOrigin.BUILT_IN:
+            return ValueOrigin.BUILT_IN.value
+        case ValueOrigin.ENVIRONMENT:
             return f'{place} (environment "{environment}")'
         case _:
             return f"{place} ({value.origin.value})"

@@ -14,7 +14,7 @@ from runner.config.reading.characters import split_lines
 from runner.model.scenario import Scenario
 from runner.model.values import Json, Place
 from runner.scenario.coverage import Coverage
-from runner.scenario.difference import Difference
+from runner.scenario.mismatch import Mismatch
 from runner.scenario.player import ScenarioResult
 from runner.wording import plural
 
@@ -33,11 +33,11 @@ class ScenarioReport:
     is_updated: bool = False
     """Whether results are being written into the files, so that a missing one is not a failure."""
 
-    def failures(self, played: ScenarioResult) -> tuple[Difference, ...]:
+    def failures(self, played: ScenarioResult) -> tuple[Mismatch, ...]:
         """What is wrong with one scenario."""
         if self.is_updated:
             return played.differences
-        to_write = (Difference(place=one.expectation.place, what=_NOT_WRITTEN) for one in played.to_write)
+        to_write = (Mismatch(place=one.expectation.place, what=_NOT_WRITTEN) for one in played.to_write)
         return (*played.differences, *to_write)
 
     @property
@@ -95,7 +95,7 @@ def _moment(scenario: Scenario) -> str:
 
 
 def _failure(
-    played: ScenarioResult, failure: Difference, lines: Mapping[str, Sequence[str]], terminal: Terminal
+    played: ScenarioResult, failure: Mismatch, lines: Mapping[str, Sequence[str]], terminal: Terminal
 ) -> None:
     place = terminal.styled(printable(str(failure.place)), Style.BOLD)
     name = printable(played.scenario.name)
@@ -179,7 +179,7 @@ def _junit(report: ScenarioReport, terminal: Terminal) -> None:
     terminal.line(document.decode("ascii"))
 
 
-def _lines(failures: Sequence[Difference]) -> Iterator[str]:
+def _lines(failures: Sequence[Mismatch]) -> Iterator[str]:
     for failure in failures:
         yield f"{failure.place}: {failure.what}"
         yield from (f"  {line.sign} {line.text}" for line in failure.lines)

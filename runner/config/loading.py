@@ -18,7 +18,7 @@ from runner.config.checking.egress_hosts import check_hosts, request_urls
 from runner.config.checking.environment_names import check_environment_names
 from runner.config.checking.handoff_graph import HandoffGraph, check_variables
 from runner.config.checking.handoffs import check_handoffs
-from runner.config.checking.not_yet import refuse
+from runner.config.checking.not_yet import refuse_unsupported
 from runner.config.checking.route_ties import check_ties
 from runner.config.checking.schema import check
 from runner.config.loaded import Loaded
@@ -75,7 +75,7 @@ class Loading:
             documents.runner.find("environments", environment) if documents.runner and environment else None
         )
         self._hosts = environment_hosts(self._chosen, problems)
-        refuse(runner, "runner", problems)
+        refuse_unsupported(runner, "runner", problems)
         if documents.runner is not None:
             # Its own mistakes are reported before it is merged, except keys that it cannot have.
             alone = _only_environment(documents.runner, environment) if environment is not None else None
@@ -212,7 +212,7 @@ class Loading:
         merged = laid_over(self._runner.root.get("defaults"), node, "agent")
         merged = with_variables(merged, self._read.runner, self._environment)
         checked = check(merged, "agent", problems, self._read.memory)
-        refuse(merged, "agent", problems)
+        refuse_unsupported(merged, "agent", problems)
         agent_id = node.find("agent")
         name = agent_id.text if agent_id else ""
         other = self._documents[name].get("agent") if name in self._documents else None

@@ -13,7 +13,7 @@ _NO_PLACES: Mapping[str, Place] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class TextRun:
     """From this character of a text value on, the file holds the same characters at `place`.
 
     Line and column count from 1 within the value. A run ends at the end of a line of the file.
@@ -46,7 +46,7 @@ class Node(NamedTuple):
     """The place of each key of a mapping."""
     text: str = ""
     """A scalar as written (after unquoting), so that digits are never lost."""
-    runs: tuple[Run, ...] = ()
+    runs: tuple[TextRun, ...] = ()
     """For text: which part of `value` is where in the file, in the order of the text."""
     begins: int | None = None
     """For text on one line of the file, without escapes: the number of characters from `place` to its

@@ -20,7 +20,7 @@ from runner.model.values import Json, JsonObject, Place
 MASK = "***"
 
 
-class Origin(Enum):
+class ValueOrigin(Enum):
     """The source of a value."""
 
     AGENT = "agent file"
@@ -37,7 +37,7 @@ class Value:
     path: tuple[str, ...]
     value: Json
     """As written: a template is shown, not rendered. A literal secret is masked."""
-    origin: Origin
+    origin: ValueOrigin
     place: Place | None = None
     """None for a built-in default."""
 
@@ -85,7 +85,7 @@ class Origins:
         url = redirected(str(value.value), self._hosts)
         if url == value.value:
             return value
-        return replace(value, value=url, origin=Origin.ENVIRONMENT, place=self._hosts_place)
+        return replace(value, value=url, origin=ValueOrigin.ENVIRONMENT, place=self._hosts_place)
 
     def _mapping(self, node: Node, schema: JsonObject, path: tuple[str, ...]) -> Iterator[Value]:
         properties = schema.get("properties", {})
@@ -115,12 +115,12 @@ class Origins:
             return {}
         return branch_of(node, branches, schema.get("x-tag", "")) or {}
 
-    def _origin(self, place: Place) -> Origin:
+    def _origin(self, place: Place) -> ValueOrigin:
         if place in self._of_environment:
-            return Origin.ENVIRONMENT
+            return ValueOrigin.ENVIRONMENT
         if place in self._of_defaults:
-            return Origin.DEFAULTS
-        return Origin.SHARED_TOOL if place in self._of_tools else Origin.AGENT
+            return ValueOrigin.DEFAULTS
+        return ValueOrigin.SHARED_TOOL if place in self._of_tools else ValueOrigin.AGENT
 
 
 def _is_open(schema: JsonObject) -> bool:
@@ -139,9 +139,9 @@ def _built_in(schema: JsonObject, path: tuple[str, ...]) -> Iterator[Value]:
     default = schema["default"]
     if isinstance(default, Mapping):
         for key, value in default.items():
-            yield Value(path=(*path, key), value=value, origin=Origin.BUILT_IN)
+            yield Value(path=(*path, key), value=value, origin=ValueOrigin.BUILT_IN)
     else:
-        yield Value(path=path, value=default, origin=Origin.BUILT_IN)
+        yield Value(path=path, value=default, origin=ValueOrigin.BUILT_IN)
 
 
 def _places(node: Node | None) -> frozenset[Place]:

@@ -17,7 +17,7 @@ from runner.standin.script import (
     CallerSays,
     Script,
     ScriptedResponse,
-    Step,
+    ScriptStep,
     calls,
     greets,
     says,
@@ -80,11 +80,11 @@ def default_script(
     working = [call for call in chosen if call not in transfers and call not in hangups]
     failing = transfers if hangups else transfers[:-1]
 
-    def answers(some: Sequence[RequestedTool]) -> list[Step]:
+    def answers(some: Sequence[RequestedTool]) -> list[ScriptStep]:
         return [_answer(agent, call, today, notes) for call in some]
 
     answering = agent if by is None else by.agent
-    script: list[Step] = [_greeting(answering)] if not isinstance(answering.greeting, Wait) else []
+    script: list[ScriptStep] = [_greeting(answering)] if not isinstance(answering.greeting, Wait) else []
     script.append(CallerSays(text=OPENING if by is None else OTHER))
     script += [calls(by.tool, {})] if by is not None else []
     script += [*answers(working), says(OFFER)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeAlias
 
-from runner.call.examples.calls_about_rules import CallsAboutRules, Rule
+from runner.call.examples.calls_about_rules import CallsAboutRules
 from runner.call.examples.example_call import CALLED, ExampleCall, project_address
 from runner.call.examples.instants import Instants
 from runner.call.routes.conditions import CompiledConditions, Facts
@@ -19,7 +19,7 @@ from runner.call.routes.matcher import CompiledLists, CompiledMatcher, Subject
 from runner.call.routes.routing import Match, RouteTable
 from runner.difference.meanings import Meanings, Named
 from runner.model.call import Address, IncomingCall
-from runner.model.route import AnyOf, Conditions, Matcher, Route, RoutingSettings
+from runner.model.route import AnyOf, Conditions, Matcher, Route, RoutingRule, RoutingSettings
 from runner.model.schedule import Schedule
 from runner.model.settings import Configuration
 from runner.model.values import Instant
@@ -33,7 +33,7 @@ Verdict: TypeAlias = str | int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class MovedCall:
     """A call and its result, on either side."""
 
     call: ExampleCall
@@ -47,7 +47,7 @@ class MovedCalls:
 
     old: Verdict
     new: Verdict
-    examples: tuple[Example, ...]
+    examples: tuple[MovedCall, ...]
     """One for each pair of routes, and of entries in their lists, that decided before and decide now."""
 
 
@@ -55,7 +55,7 @@ class MovedCalls:
 class RuleWithoutExample:
     """A rule of one side only, for which no call with another result was found."""
 
-    rule: Rule
+    rule: RoutingRule
     is_new: bool
 
 
@@ -82,7 +82,7 @@ class _Side:
         self.routing: RoutingSettings = settings.routing
         self.schedules = settings.schedules
         self.table = RouteTable.of(configuration)
-        self.rules: list[Rule] = [*settings.routing.reject, *self.table.routes]
+        self.rules: list[RoutingRule] = [*settings.routing.reject, *self.table.routes]
         self.keys = {meanings.key(rule) for rule in self.rules}
         self.named: dict[str, Named] = {}
         """What the rules of each agent name, and the reject rules."""
@@ -91,7 +91,7 @@ class _Side:
         self._lists = lists
         self._compiled: dict[int, CompiledConditions] = {}
 
-    def matches(self, rule: Rule, call: IncomingCall, now: Instant) -> bool:
+    def matches(self, rule: RoutingRule, call: IncomingCall, now: Instant) -> bool:
         """Whether the rule's own conditions hold, whoever wins."""
         compiled = self._compiled.get(id(rule))
         if compiled is None:
@@ -120,7 +120,7 @@ class _Search:
         self._has_schedules = any(rule.conditions.during is not None for rule in rules)
         instants = Instants((self._old.schedules, self._new.schedules), now)
         self._examples = CallsAboutRules(rules, instants, self._new.routing.default_country)
-        self._found: dict[Hashable, Example] = {}
+        self._found: dict[Hashable, MovedCall] = {}
         self._shown: set[Hashable] = set()
         """Rules that decided about a call that moved. Of two equal shares, one shows the other."""
 
@@ -145,7 +145,7 @@ class _Search:
             has_schedules=self._has_schedules,
         )
 
-    def _changed(self, side: _Side, other: _Side) -> Iterator[tuple[_Side, Rule]]:
+    def _changed(self, side: _Side, other: _Side) -> Iterator[tuple[_Side, RoutingRule]]:
         """The rules that the other side lacks, or that mean something else there."""
         for rule in side.rules:
             means_the_same = (
@@ -156,7 +156,7 @@ class _Search:
             if not means_the_same:
                 yield side, rule
 
-    def _tried(self, side: _Side, rule: Rule, budget: int) -> bool:
+    def _tried(self, side: _Side, rule: RoutingRule, budget: int) -> bool:
         """Route calls of this rule on both sides; returns whether it matched any of them."""
         other = self._new if side is self._old else self._old
         fresh = self._meanings.fresh(rule, other.named.get(owner_of(rule), Named()))
@@ -166,7 +166,7 @@ class _Search:
             matched = matched or side.matches(rule, incoming, call.at)
         return matched
 
-    def _calls(self, rule: Rule, fresh: Sequence[Matcher]) -> Iterator[ExampleCall]:
+    def _calls(self, rule: RoutingRule, fresh: Sequence[Matcher]) -> Iterator[ExampleCall]:
         for call in self._examples.about(rule.conditions, owner_of(rule), fresh):
             yield call
             if self._is_read_otherwise:
@@ -196,7 +196,7 @@ class _Search:
         old, new = self._old.table.match(before, call.at), self._new.table.match(after, call.at)
         if verdict(old) != verdict(new):
             key = (verdict(old), verdict(new), self._lane(old, before), self._lane(new, after))
-            self._found.setdefault(key, Example(call=call, old=old, new=new))
+            self._found.setdefault(key, MovedCall(call=call, old=old, new=new))
             rules = (match.route or match.rule for match in (old, new))
             self._shown.update(self._meanings.without_share(rule) for rule in rules if rule is not None)
         return before, after
@@ -219,7 +219,7 @@ class _Search:
         return hit.matcher if hit else None
 
     def _groups(self) -> Iterator[MovedCalls]:
-        groups: dict[tuple[Verdict, Verdict], list[Example]] = {}
+        groups: dict[tuple[Verdict, Verdict], list[MovedCall]] = {}
         for example in self._found.values():
             groups.setdefault((verdict(example.old), verdict(example.new)), []).append(example)
         for (old, new), examples in sorted(groups.items(), key=lambda group: str(group[0])):
@@ -235,7 +235,7 @@ def _without_code(number: str, end: int) -> str:
     return number[end:] if number.startswith("+") else number
 
 
-def owner_of(rule: Rule) -> str:
+def owner_of(rule: RoutingRule) -> str:
     """The owner of a rule's `share`."""
     return rule.agent if isinstance(rule, Route) else "reject"
 

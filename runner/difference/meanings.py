@@ -9,9 +9,8 @@ from dataclasses import replace
 from itertools import chain
 
 from runner.call.examples.boundaries import pieces
-from runner.call.examples.calls_about_rules import Rule
 from runner.call.routes.matcher import parts
-from runner.model.route import AnyOf, Conditions, Country, Glob, Matcher, Not, Regex, Route, Text
+from runner.model.route import AnyOf, Conditions, Country, Glob, Matcher, Not, Regex, Route, RoutingRule, Text
 
 _SHORT = 200
 """Entries of a list that mean the same whether they stand in a file or in the route itself."""
@@ -24,7 +23,7 @@ class Named:
         self.leaves: set[Matcher] = set()
         self.lists: dict[int, AnyOf] = {}
 
-    def add(self, rule: Rule) -> None:
+    def add(self, rule: RoutingRule) -> None:
         """Note what one more rule names."""
         for piece in pieces_of(rule):
             if isinstance(piece, AnyOf):
@@ -46,18 +45,18 @@ class Meanings:
         self._fresh: dict[Hashable, tuple[Matcher, ...]] = {}
         self._with_patterns: dict[int, bool] = {}
 
-    def key(self, rule: Rule) -> Hashable:
+    def key(self, rule: RoutingRule) -> Hashable:
         """What a rule means: two of one key do the same to every call."""
         known = self._keys.get(id(rule))
         if known is None:
             known = self._keys[id(rule)] = self._key(rule)
         return known
 
-    def without_share(self, rule: Rule) -> Hashable:
+    def without_share(self, rule: RoutingRule) -> Hashable:
         """The same, whatever its share."""
         return self._key(replace(rule, conditions=replace(rule.conditions, share=None)))
 
-    def _key(self, rule: Rule) -> Hashable:
+    def _key(self, rule: RoutingRule) -> Hashable:
         decides = (rule.agent, rule.priority) if isinstance(rule, Route) else (rule.status, None)
         conditions = rule.conditions
         headers = frozenset((name.lower(), self._meaning(matcher)) for name, matcher in conditions.headers)
@@ -99,7 +98,7 @@ class Meanings:
             known = self._lists[id(listed)] = self._alike.setdefault(entries, entries)
         return known
 
-    def fresh(self, rule: Rule, known: Named) -> list[Matcher]:
+    def fresh(self, rule: RoutingRule, known: Named) -> list[Matcher]:
         """What a rule names and those others do not."""
         matchers: list[Matcher] = []
         for piece in pieces_of(rule):
@@ -143,7 +142,7 @@ def _is_pattern(leaf: Matcher) -> bool:
     )
 
 
-def pieces_of(rule: Rule) -> Iterator[Matcher]:
+def pieces_of(rule: RoutingRule) -> Iterator[Matcher]:
     """What a rule names, of both parties and of headers; lists whole."""
     conditions = rule.conditions
     headers = [matcher for _, matcher in conditions.headers]

@@ -21,7 +21,7 @@ EVENT = "phone_agents.doctor"
 MOST_BODY = 200
 
 
-def address(url: str) -> str:
+def complete_url(url: str) -> str:
     """The complete URL: an address without a path means the path that a runner serves."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(path=WEBHOOK_PATH)) if parts.path in {"", "/"} else url
@@ -31,7 +31,7 @@ async def examine_webhook(
     url: str, secret: str, tls: ssl.SSLContext, *, now: Instant, look_up: LookUp | None = None
 ) -> Finding:
     """Post a signed event to the address, as the API would."""
-    where = address(url)
+    where = complete_url(url)
     parts = urlsplit(where)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         return WEBHOOK.error(

@@ -11,7 +11,7 @@ from typing import ClassVar, TypeAlias, get_args
 from runner.model.values import Json, JsonObject
 
 
-class When(Enum):
+class SentenceTiming(Enum):
     """When a person's sentence is said."""
 
     PAUSE = "pause"
@@ -27,7 +27,7 @@ class SaySentence:
     NAME: ClassVar = "say"
 
     say: str
-    when: When = When.PAUSE
+    when: SentenceTiming = SentenceTiming.PAUSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +148,7 @@ def act_of(name: str, fields: JsonObject) -> SteeringAct:
     """The act of this name with these fields, which were checked before."""
     known = dict(fields)
     if "when" in known:
-        known["when"] = When(known["when"])
+        known["when"] = SentenceTiming(known["when"])
     return ACTS[name](**known)
 
 
@@ -156,7 +156,7 @@ def act_fields(act: SteeringAct) -> dict[str, Json]:
     """The fields of the act as JSON, without those that were left out."""
     values = {each.name: getattr(act, each.name) for each in fields(act)}
     return {
-        name: value.value if isinstance(value, When) else value
+        name: value.value if isinstance(value, SentenceTiming) else value
         for name, value in values.items()
         if value is not None
     }

@@ -20,7 +20,7 @@ class BodyKind(Enum):
     TEXT = "text"
 
 
-class Style(Enum):
+class ParameterStyle(Enum):
     """How a list or an object is written into a query or a form (OpenAPI 3.1, 4.8.12.3 and RFC 6570)."""
 
     NAMES = "names"
@@ -46,7 +46,7 @@ class Body:
     """Additional fields, when the arguments are the body."""
     is_optional: bool = False
     """No body is sent when it would be null or empty."""
-    styles: Mapping[str, Style] = field(default_factory=dict)
+    styles: Mapping[str, ParameterStyle] = field(default_factory=dict)
     """For the fields of a form."""
 
 
@@ -148,7 +148,7 @@ class HttpBinding(BindingFacts):
     method: str
     url: Template
     query: Mapping[str, Templated] = field(default_factory=dict)
-    styles: Mapping[str, Style] = field(default_factory=dict)
+    styles: Mapping[str, ParameterStyle] = field(default_factory=dict)
     """For the query. Without one, a list repeats the name and an object is JSON."""
     headers: Mapping[str, Template] = field(default_factory=dict)
     body: Body | None = None

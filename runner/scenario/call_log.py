@@ -31,7 +31,7 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class LoggedAttempt:
     """One attempt of a request. `key` is the same for all attempts of one request."""
 
     key: str
@@ -48,7 +48,7 @@ class Output:
     call: int
 
 
-LogEntry: TypeAlias = Noted | Attempt | Output
+LogEntry: TypeAlias = Noted | LoggedAttempt | Output
 
 
 def entry_of(action: SidebandAction, tools: Mapping[str, str], instructions: str) -> LogEntry | None:

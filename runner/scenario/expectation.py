@@ -11,13 +11,13 @@ from urllib.parse import urlencode
 from runner.model.scenario import Expectation, Expected
 from runner.model.steering import DeedResult
 from runner.model.values import Json
-from runner.scenario.difference import MISSING, Difference, DiffLine, one_line, plain
 from runner.scenario.matching import aligned, matches, mismatches, request_mismatches
+from runner.scenario.mismatch import MISSING, DiffLine, Mismatch, one_line, unplaced
 
 NEVER = "not"
 
 
-def differences(expectation: Expectation, got: Mapping[str, Json]) -> Iterator[Difference]:
+def differences(expectation: Expectation, got: Mapping[str, Json]) -> Iterator[Mismatch]:
     """The differences between observed and expected values, in the order of the file."""
     for key, expected in expectation.wanted.items():
         mismatches = list(_CHECKS.get(key, _value)(key, expected, got))
@@ -30,7 +30,7 @@ _DONE_BY_TOOLS = frozenset({"agent", "ended", "handoffs", "order", "requests", "
 """What a refused tool, or a refused act of a person, does not do."""
 
 
-def _with_refusals(differing: Sequence[Difference], got: Mapping[str, Json]) -> Iterator[Difference]:
+def _with_refusals(differing: Sequence[Mismatch], got: Mapping[str, Json]) -> Iterator[Mismatch]:
     """The differences, with the reasons why tools were not carried out since the last expectation, and why
     persons' acts were not.
     """
@@ -51,10 +51,10 @@ def _with_refusals(differing: Sequence[Difference], got: Mapping[str, Json]) -> 
         yield replace(difference, lines=(*difference.lines, *refusals))
 
 
-def _value(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
+def _value(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Mismatch]:
     actual = got[key]
     if actual is None and expected.value is not None:
-        yield Difference.between(expected, _instead(key, got), what=key)
+        yield Mismatch.between(expected, _instead(key, got), what=key)
     else:
         yield from mismatches(expected, actual, key)
 
@@ -71,13 +71,13 @@ def _instead(key: str, got: Mapping[str, Json]) -> str:
     return "it is unknown: the price of the model is not known" if key == "cost" else MISSING
 
 
-def _cost(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
+def _cost(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Mismatch]:
     cost = got["cost"]
     if cost is None:
-        yield Difference.between(expected, _instead("cost", got), what=key)
+        yield Mismatch.between(expected, _instead("cost", got), what=key)
     elif not _costs(key, expected, cost):
         at_most = "at most " if key == "max_cost" else ""
-        yield Difference(
+        yield Mismatch(
             place=expected.place,
             what=key,
             lines=(DiffLine("-", f"{at_most}{expected.text}"), DiffLine("+", f"{cost:g}")),
@@ -90,11 +90,11 @@ def _costs(key: str, expected: Expected, cost: float) -> bool:
     return cost <= expected_cost if key == "max_cost" else abs(cost - expected_cost) < 5e-7
 
 
-def _texts(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
+def _texts(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Mismatch]:
     yield from _list(key, expected, got[key], matches, one_line)
 
 
-def _requests(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
+def _requests(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Mismatch]:
     wanted, actual = _entries(expected), got[key]
     if len(wanted) != len(actual):
         yield from _list(key, expected, actual, _is_request, request_line)
@@ -119,7 +119,7 @@ def _list(
     actual: Sequence[Json],
     fits: Callable[[Expected, Json], bool],
     line: Callable[[Json], str],
-) -> Iterator[Difference]:
+) -> Iterator[Mismatch]:
     entries = _entries(expected)
     pairs = aligned(entries, actual, fits)
     if all(one is not None and other is not MISSING for one, other in pairs):
@@ -130,22 +130,25 @@ def _list(
             lines.append(DiffLine("+", line(other)))
         else:
             lines.append(
-                DiffLine("-", one_line(plain(one))) if other is MISSING else DiffLine(" ", line(other))
+                DiffLine("-", one_line(unplaced(one))) if other is MISSING else DiffLine(" ", line(other))
             )
     if not entries:
         lines.insert(0, DiffLine("-", "none"))
     if not actual:
         lines.append(DiffLine("+", "none"))
     first = next((one for one, other in pairs if one is not None and other is MISSING), expected)
-    yield Difference(place=first.place, what=key, lines=tuple(lines))
+    yield Mismatch(place=first.place, what=key, lines=tuple(lines))
 
 
-def _order(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
+def _order(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Mismatch]:
     """Check that the expected entries are in the log, in their order."""
     missing = _first_missing(expected, got[key])
     if missing is not None:
-        lines = [DiffLine("-", one_line(plain(missing))), *(DiffLine("+", one_line(one)) for one in got[key])]
-        yield Difference(
+        lines = [
+            DiffLine("-", one_line(unplaced(missing))),
+            *(DiffLine("+", one_line(one)) for one in got[key]),
+        ]
+        yield Mismatch(
             place=missing.place, what=key, lines=tuple(lines if got[key] else [*lines, DiffLine("+", "none")])
         )
 
@@ -155,7 +158,7 @@ def _first_missing(expected: Expected, log: Sequence[Json]) -> Expected | None:
     return next((one for one in _entries(expected) if not any(matches(one, other) for other in rest)), None)
 
 
-_CHECKS: Mapping[str, Callable[[str, Expected, Mapping[str, Json]], Iterator[Difference]]] = {
+_CHECKS: Mapping[str, Callable[[str, Expected, Mapping[str, Json]], Iterator[Mismatch]]] = {
     "cost": _cost,
     "max_cost": _cost,
     "says": _texts,
@@ -170,11 +173,11 @@ _CHECKS: Mapping[str, Callable[[str, Expected, Mapping[str, Json]], Iterator[Dif
 # What must not be
 
 
-def _unwanted(key: str, unwanted: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
+def _unwanted(key: str, unwanted: Expected, got: Mapping[str, Json]) -> Iterator[Mismatch]:
     actual = got[key]
     for part, name, other in _unwanted_parts(key, unwanted, actual):
         line = request_line(other) if key == "requests" else one_line(other)
-        yield Difference(place=part.place, what=f"{NEVER}.{name}", lines=(DiffLine("+", line),))
+        yield Mismatch(place=part.place, what=f"{NEVER}.{name}", lines=(DiffLine("+", line),))
 
 
 def _unwanted_parts(key: str, unwanted: Expected, actual: Json) -> Iterator[tuple[Expected, str, Json]]:
@@ -184,7 +187,7 @@ def _unwanted_parts(key: str, unwanted: Expected, actual: Json) -> Iterator[tupl
             yield unwanted, key, actual
     elif key == "order":
         if _first_missing(unwanted, actual) is None:
-            yield unwanted, key, plain(unwanted)
+            yield unwanted, key, unplaced(unwanted)
     elif isinstance(unwanted.value, tuple):
         fits = _is_request if key == "requests" else matches
         for number, entry in enumerate(unwanted.value):

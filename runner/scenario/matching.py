@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from runner.call.wildcards import glob_matches
 from runner.model.scenario import Expected
 from runner.model.values import Json
-from runner.scenario.difference import MISSING, Difference, DiffLine, one_line
+from runner.scenario.mismatch import MISSING, DiffLine, Mismatch, one_line
 
 _BODIES = ("json", "form", "text")
 
@@ -15,42 +15,42 @@ def matches(expected: Expected, got: Json) -> bool:
     return not any(mismatches(expected, got, ""))
 
 
-def mismatches(expected: Expected, got: Json, name: str, *, exact: bool = False) -> Iterator[Difference]:
+def mismatches(expected: Expected, got: Json, name: str, *, exact: bool = False) -> Iterator[Mismatch]:
     """The differing parts, each with its own place. `exact`: mappings hold the named fields only."""
     value = expected.value
     if isinstance(value, Mapping):
         yield from _mapping(expected, value, got, name, exact=exact)
     elif isinstance(value, tuple):
         if not isinstance(got, Sequence) or isinstance(got, str) or len(got) != len(value):
-            yield Difference.between(expected, one_line(got), what=name)
+            yield Mismatch.between(expected, one_line(got), what=name)
             return
         for number, (entry, other) in enumerate(zip(value, got, strict=True)):
             yield from mismatches(entry, other, f"{name}[{number}]", exact=exact)
     elif not _is_scalar(expected, got):
-        yield Difference.between(expected, one_line(got), what=name)
+        yield Mismatch.between(expected, one_line(got), what=name)
 
 
 def _mapping(
     expected: Expected, value: Mapping[str, Expected], got: Json, name: str, *, exact: bool
-) -> Iterator[Difference]:
+) -> Iterator[Mismatch]:
     if not isinstance(got, Mapping):
-        yield Difference.between(expected, one_line(got), what=name)
+        yield Mismatch.between(expected, one_line(got), what=name)
         return
     for key, field in value.items():
         below = f"{name}.{key}"
         if key in got:
             yield from mismatches(field, got[key], below, exact=exact)
         else:
-            yield Difference.between(field, MISSING, what=below)
+            yield Mismatch.between(field, MISSING, what=below)
     if exact:
         yield from _further(expected, got, set(value), name)
 
 
-def _further(expected: Expected, got: Mapping[str, Json], known: set[str], name: str) -> Iterator[Difference]:
+def _further(expected: Expected, got: Mapping[str, Json], known: set[str], name: str) -> Iterator[Mismatch]:
     for key in got:
         if key not in known:
             lines = (DiffLine("-", MISSING), DiffLine("+", one_line(got[key])))
-            yield Difference(place=expected.place, what=f"{name}.{key}", lines=lines)
+            yield Mismatch(place=expected.place, what=f"{name}.{key}", lines=lines)
 
 
 def _is_scalar(expected: Expected, got: Json) -> bool:
@@ -67,7 +67,7 @@ def _is_scalar(expected: Expected, got: Json) -> bool:
     return isinstance(got, int | float) and value == got
 
 
-def request_mismatches(expected: Expected, got: Mapping[str, Json], name: str) -> Iterator[Difference]:
+def request_mismatches(expected: Expected, got: Mapping[str, Json], name: str) -> Iterator[Mismatch]:
     """The differences between a sent request and the expected one."""
     if not isinstance(expected.value, Mapping):
         return
@@ -79,7 +79,7 @@ def request_mismatches(expected: Expected, got: Mapping[str, Json], name: str) -
             for header, text in part.value.items():
                 yield from _header(text, got[key].get(header.lower()), f"{below}.{header}")
         elif key not in got:
-            yield Difference.between(part, _other_body(got) if key in _BODIES else MISSING, what=below)
+            yield Mismatch.between(part, _other_body(got) if key in _BODIES else MISSING, what=below)
         else:
             yield from mismatches(part, got[key], below, exact=is_exact and key in {"query", *_BODIES})
     if is_exact:
@@ -87,9 +87,9 @@ def request_mismatches(expected: Expected, got: Mapping[str, Json], name: str) -
         yield from _further(expected, unnamed, set(), name)
 
 
-def _header(expected: Expected, got: str | None, name: str) -> Iterator[Difference]:
+def _header(expected: Expected, got: str | None, name: str) -> Iterator[Mismatch]:
     if got is None:
-        yield Difference.between(expected, MISSING, what=name)
+        yield Mismatch.between(expected, MISSING, what=name)
     else:
         yield from mismatches(expected, got, name)
 

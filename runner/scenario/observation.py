@@ -9,7 +9,7 @@ from runner.call.machine.session import Session
 from runner.call.records.record_json import encode
 from runner.model.http import HttpRequest
 from runner.model.values import Json, JsonObject
-from runner.scenario.call_log import Attempt, LogEntry, LogKind, Noted, Output
+from runner.scenario.call_log import LogEntry, LoggedAttempt, LogKind, Noted, Output
 
 
 def answered_call(session: Session, accept: JsonObject, *, is_over: bool) -> dict[str, Json]:
@@ -46,7 +46,7 @@ def logged(entries: Sequence[LogEntry]) -> dict[str, Json]:
     return {
         "says": texts[LogKind.SENTENCE],
         "tells": texts[LogKind.INSTRUCTION],
-        "requests": _requests(entry for entry in entries if isinstance(entry, Attempt)),
+        "requests": _requests(entry for entry in entries if isinstance(entry, LoggedAttempt)),
         "output": _outputs(entry for entry in entries if isinstance(entry, Output)),
         "handoffs": texts[LogKind.HANDOFF],
         "transfers": texts[LogKind.TRANSFER],
@@ -65,7 +65,7 @@ def _named(entry: LogEntry) -> dict[str, str]:
     match entry:
         case Noted(kind=kind, text=text):
             return {kind.value: text}
-        case Attempt(tool=tool):
+        case LoggedAttempt(tool=tool):
             return {"request": tool}
         case Output(tool=tool):
             return {"output": tool}
@@ -73,7 +73,7 @@ def _named(entry: LogEntry) -> dict[str, str]:
             assert_never(entry)
 
 
-def _requests(attempts: Iterable[Attempt]) -> list[Json]:
+def _requests(attempts: Iterable[LoggedAttempt]) -> list[Json]:
     """Each request once, at its first attempt."""
     requests: dict[str, dict[str, Json]] = {}
     for attempt in attempts:

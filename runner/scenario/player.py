@@ -9,8 +9,8 @@ from runner.model.scenario import Expectation, Scenario, Step
 from runner.model.settings import Configuration
 from runner.model.values import Json, Place
 from runner.scenario.coverage import Use
-from runner.scenario.difference import Difference
 from runner.scenario.expectation import differences
+from runner.scenario.mismatch import Mismatch
 from runner.scenario.observation import logged
 from runner.scenario.replies import UnplayableError
 from runner.scenario.steps import StepPlayer
@@ -30,7 +30,7 @@ class ScenarioResult:
     """The result of a scenario: it has passed when there is no difference."""
 
     scenario: Scenario
-    differences: tuple[Difference, ...]
+    differences: tuple[Mismatch, ...]
     to_write: tuple[ToWrite, ...]
     uses: frozenset[Use]
 
@@ -49,7 +49,7 @@ class Player:
         try:
             play.run()
         except UnplayableError as error:
-            play.differences.append(Difference(place=play.place, what=str(error)))
+            play.differences.append(Mismatch(place=play.place, what=str(error)))
         return ScenarioResult(
             scenario=scenario,
             differences=tuple(play.differences),
@@ -62,7 +62,7 @@ class _Play:
     """One scenario while it is played."""
 
     def __init__(self, scenario: Scenario, call: VirtualCall) -> None:
-        self.differences: list[Difference] = []
+        self.differences: list[Mismatch] = []
         self.to_write: list[ToWrite] = []
         self.place: Place = scenario.place
         self.call = call
@@ -107,7 +107,7 @@ class _Play:
         violations = self.call.api.call.violations
         for violation in violations[self._violations :]:
             what = f"the voice API would refuse what it is sent: {violation}"
-            self.differences.append(Difference(place=self.place, what=what))
+            self.differences.append(Mismatch(place=self.place, what=what))
         self._violations = len(violations)
 
     def _never_reached(self, step: Step) -> None:
@@ -118,4 +118,4 @@ class _Play:
             why = f"the call is rejected with {reception.rejected_with}"
             why += f": {reception.detail}" if reception.detail else ""
         what = f"this step is never reached: {why}"
-        self.differences.append(Difference(place=step.place, what=what))
+        self.differences.append(Mismatch(place=step.place, what=what))

@@ -14,7 +14,7 @@ class UnplayableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class ExampleReply:
     """The reply that a tool declares as its example."""
 
     value: Json
@@ -24,7 +24,11 @@ _AS_EXAMPLE = Reply()
 
 
 def reply_to(
-    request: HttpRequest, name: str, attempt: int, replies: Mapping[str, Replies], example: Example | None
+    request: HttpRequest,
+    name: str,
+    attempt: int,
+    replies: Mapping[str, Replies],
+    example: ExampleReply | None,
 ) -> HttpReply:
     """The reply to an attempt (counted from 1 in its step) of a request; it comes `took_s` later.
 

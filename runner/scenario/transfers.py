@@ -21,7 +21,7 @@ class _Chosen:
     """The chosen destination, and its fallback."""
 
 
-class Transfers:
+class PlayedTransfers:
     """The transfers of one call."""
 
     def __init__(self) -> None:

@@ -19,14 +19,14 @@ _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class FilledMark:
     """The text to put in place of a mark."""
 
     place: Place
     observed: Mapping[str, Json]
 
 
-def updated(text: str, changes: Iterable[Change]) -> str:
+def updated(text: str, changes: Iterable[FilledMark]) -> str:
     """The text with the observed values. A mark that is not at its place any more is left alone."""
     lines = text.splitlines(keepends=True)
     # From the end on, so that no place moves before it is used.

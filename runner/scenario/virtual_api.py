@@ -14,10 +14,10 @@ from runner.model.scenario import TransferEnd
 from runner.model.usage import NO_USAGE
 from runner.model.values import Instant, JsonObject
 from runner.standin import web_calls
-from runner.standin.conversation import Conversation
+from runner.standin.conversation import PlayedConversation
 from runner.standin.faults import ReferEffect
 from runner.standin.flows import VirtualTime
-from runner.standin.outgoing import CloseSideband, EndCall
+from runner.standin.outgoing import CloseCall, CloseSideband
 from runner.standin.pace import AT_ONCE, Pace
 from runner.standin.placed_call import PlacedCall, State
 from runner.standin.response import Response
@@ -135,7 +135,7 @@ class VirtualApi:
             case CloseSideband():
                 self.call.detach()
                 return (SidebandLost(),)
-            case EndCall():
+            case CloseCall():
                 self.call.state = State.OVER
                 self.call.detach()
                 return SidebandLost(), CallGone()
@@ -145,7 +145,7 @@ class VirtualApi:
                 return tuple(event for frame in frames for event in read(frame, follow_words=follow_words))
 
     @property
-    def _conversation(self) -> Conversation | None:
+    def _conversation(self) -> PlayedConversation | None:
         return self.call.conversation
 
 

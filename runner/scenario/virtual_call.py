@@ -44,11 +44,11 @@ from runner.model.scenario import Replies, Scenario, TransferEnd
 from runner.model.steering import SteeringAct
 from runner.model.tool import Tool, TransferBinding
 from runner.model.values import Instant, Json
-from runner.scenario.call_log import Attempt, LogEntry, LogKind, Noted, entry_of
+from runner.scenario.call_log import LogEntry, LoggedAttempt, LogKind, Noted, entry_of
 from runner.scenario.coverage import UseRecorder
 from runner.scenario.observation import answered_call, rejected_call
-from runner.scenario.replies import Example, McpReply, mcp_reply, reply_to
-from runner.scenario.transfers import Transfers
+from runner.scenario.replies import ExampleReply, McpReply, mcp_reply, reply_to
+from runner.scenario.transfers import PlayedTransfers
 from runner.scenario.virtual_api import VirtualApi
 from runner.standin.flows import Flows, VirtualTime
 
@@ -74,7 +74,7 @@ class VirtualCall:
         self._counts = _call_counts(scenario)
         self._tools: dict[str, tuple[str, Tool | None]] = {}
         """The model's tool calls by id: a name, and the tool where there is one."""
-        self._transfers = Transfers()
+        self._transfers = PlayedTransfers()
         self._acts = 0
         self._world = world
         self._ringing = Ringing(call_id=scenario.call_id, created_at=scenario.at, origin=scenario.origin)
@@ -244,8 +244,8 @@ class VirtualCall:
     def _request(self, send: SendRequest) -> None:
         tool = self._tools[send.call_id][1] if send.call_id in self._tools else None
         key = LOOKUP if tool is None else send.call_id
-        self.log.append(Attempt(key, send.tool, send.request))
-        example = Example(tool.result.example) if tool is not None and tool.result.has_example else None
+        self.log.append(LoggedAttempt(key, send.tool, send.request))
+        example = ExampleReply(tool.result.example) if tool is not None and tool.result.has_example else None
         attempt = self._next_attempt(send.tool, at_least=send.attempt)
         reply = reply_to(send.request, send.tool, attempt, self._replies, example)
         self._later(Replied(call_id=send.call_id, attempt=send.attempt, reply=reply), reply.took_s)

@@ -13,7 +13,7 @@ from typing import assert_never
 import aiohttp
 from websockets.uri import WebSocketURI
 
-from runner.api.port import ORDER_NAMES, Authentication, Order, TextModel, VoiceApi
+from runner.api.port import ORDER_NAMES, Authentication, Order, TextModelApi, VoiceApi
 from runner.model.action import AnswerCall, HangUp, Refer, RejectCall
 from runner.model.event import CallEvent
 from runner.model.http import Failure, HttpReply, HttpRequest
@@ -47,7 +47,7 @@ class ApiClient:
         connections: ApiConnections,
         *,
         api: VoiceApi,
-        text_model: TextModel,
+        text_model: TextModelApi,
         api_key: Callable[[], str],
         authentication: Authentication | None = None,
         timeouts: Timeouts | None = None,

@@ -25,7 +25,7 @@ def url_of(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def address_of(declared: str | None, host: str, port: int) -> str:
+def peer_url(declared: str | None, host: str, port: int) -> str:
     """The URL at which other runners reach a listener with this host and port. Blocks."""
     if declared is not None:
         return declared

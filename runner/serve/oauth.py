@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from runner.call.tools.oauth import ClientAuth, NoToken, Token, read_token, token_request, with_token
+from runner.call.tools.oauth import ClientAuth, NoToken, Token, token_of_reply, token_request, with_token
 from runner.model.http import Failure, Grant, HttpReply, HttpRequest
 from runner.model.values import Instant
 from runner.serve.timeouts import Timeouts
@@ -108,7 +108,7 @@ class TokenSender:
         ways = (ClientAuth.BASIC, ClientAuth.BODY)
         for way in reversed(ways) if client in self._by_body else ways:
             reply = await self._sender.send(token_request(grant, way, self._timeouts.token_s))
-            result = read_token(reply, self._clock())
+            result = token_of_reply(reply, self._clock())
             _log(grant, way, reply, result)
             if isinstance(result, Token):
                 (self._by_body.add if way is ClientAuth.BODY else self._by_body.discard)(client)

@@ -18,7 +18,7 @@ import aiohttp
 
 from runner.call.examples.example_call import CALLER, sip_headers
 from runner.standin.placed_call import PlacedCall
-from runner.standin.script import CallerHangsUp, CallerSays, Step, calls
+from runner.standin.script import CallerHangsUp, CallerSays, ScriptStep, calls
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
 
@@ -74,20 +74,20 @@ class Telephone:
             if self._is_live:
                 await self._say(CallerHangsUp())
             return
-        steps: tuple[Step, ...] = (CallerSays(text=line),)
+        steps: tuple[ScriptStep, ...] = (CallerSays(text=line),)
         if line.startswith("/"):
             name, _, arguments = line[1:].partition(" ")
             steps = (CallerSays(text=f"(asks for {name})"), calls(name, arguments.strip() or "{}"))
         await self._say(*steps)
 
-    async def _say(self, *steps: Step) -> None:
+    async def _say(self, *steps: ScriptStep) -> None:
         if not self._is_live:
             await self._dial(*steps)
         elif self._call is not None:
             self._call.play(*steps)
             self._api.wake(self._call)
 
-    async def _dial(self, *steps: Step) -> None:
+    async def _dial(self, *steps: ScriptStep) -> None:
         call = self._call = self._api.place_call(*steps)
         headers = sip_headers(caller=self._options.caller, called=self._options.to, call_id=call.id)
         webhook = call_incoming(call_id=call.id, headers=headers, secret=self._secret, now=time.time())

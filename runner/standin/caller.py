@@ -3,10 +3,10 @@
 from typing import assert_never
 
 from runner.model.values import JsonObject
-from runner.standin.conversation import Conversation
+from runner.standin.conversation import PlayedConversation
 from runner.standin.flows import Flow
 from runner.standin.items import Event, Item
-from runner.standin.outgoing import CloseSideband, EndCall, Outgoing, RawFrame
+from runner.standin.outgoing import CloseCall, CloseSideband, Outgoing, RawFrame
 from runner.standin.output_items import words
 from runner.standin.script import (
     CallerHangsUp,
@@ -34,7 +34,7 @@ NUDGE = (
 class Caller:
     """Plays the steps of a script that do not wait for the model."""
 
-    def __init__(self, conversation: Conversation, now: float) -> None:
+    def __init__(self, conversation: PlayedConversation, now: float) -> None:
         self._conversation = conversation
         self._started_at = now
         self._transcripts: list[Event] = []
@@ -74,7 +74,7 @@ class Caller:
                     yield self._key(key)
                     yield conversation.pace.key_s
             case CallerHangsUp(close_code=code):
-                yield EndCall(code)
+                yield CloseCall(code)
             case CallerIsSilent():
                 yield from self._nudge()
             case Drops(close_code=code):
@@ -88,7 +88,7 @@ class Caller:
             case Expires():
                 message = "Your session hit the maximum duration of 60 minutes."
                 yield conversation.error("invalid_request_error", "session_expired", message)
-                yield EndCall(1001)
+                yield CloseCall(1001)
             case _:
                 assert_never(step)
 

@@ -22,10 +22,10 @@ class EventError:
     param: str | None = None
 
 
-Check = Callable[[Json], bool]
+Predicate = Callable[[Json], bool]
 
 
-def _is(*kinds: type) -> Check:
+def _is(*kinds: type) -> Predicate:
     return lambda value: isinstance(value, kinds)
 
 
@@ -37,7 +37,7 @@ def _count(value: Json) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _one_of(*allowed: str) -> Check:
+def _one_of(*allowed: str) -> Predicate:
     return lambda value: value in allowed
 
 
@@ -52,8 +52,8 @@ def _metadata(value: Json) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    required: Mapping[str, Check]
-    optional: Mapping[str, Check]
+    required: Mapping[str, Predicate]
+    optional: Mapping[str, Predicate]
 
 
 EVENTS: Mapping[str, _Shape] = {
@@ -88,7 +88,7 @@ RESPONSE = _Shape(
     },
 )
 
-ITEM_COMMON: Mapping[str, Check] = {
+ITEM_COMMON: Mapping[str, Predicate] = {
     "type": _text,
     "id": _text,
     "object": _one_of("realtime.item"),

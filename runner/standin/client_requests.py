@@ -5,13 +5,13 @@ from typing import Any
 
 from runner.model.values import JsonObject
 from runner.standin.client_events import EventError, check
-from runner.standin.conversation import Conversation
+from runner.standin.conversation import PlayedConversation
 from runner.standin.items import Event
 from runner.standin.outgoing import Outgoing
 from runner.standin.script import Ending, Occasion
 
 
-def receive(conversation: Conversation, event: Any) -> list[Outgoing]:
+def receive(conversation: PlayedConversation, event: Any) -> list[Outgoing]:
     """Handle an event of the client, and return the direct answers. Everything else follows as flows."""
     error = check(event)
     if error is not None:
@@ -23,7 +23,7 @@ def receive(conversation: Conversation, event: Any) -> list[Outgoing]:
 class _Requests:
     """Answers the client's events in the conversation `of`."""
 
-    def __init__(self, of: Conversation) -> None:
+    def __init__(self, of: PlayedConversation) -> None:
         self._of = of
 
     def answer(self, event: JsonObject) -> list[Event]:

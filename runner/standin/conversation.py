@@ -15,10 +15,10 @@ from runner.standin.items import Event, Ids, Item, Items, Meter
 from runner.standin.outgoing import Outgoing
 from runner.standin.pace import AS_PEOPLE_SPEAK, Pace
 from runner.standin.response import Response
-from runner.standin.script import Echoes, Ending, Occasion, Script, ScriptedResponse, Step, When
+from runner.standin.script import Echoes, Ending, Occasion, Script, ScriptedResponse, ScriptStep, When
 
 
-class Conversation:
+class PlayedConversation:
     """What the API knows of one call. `client_requests.receive` feeds it; send the results of that and of
     `flows`.
     """
@@ -40,7 +40,7 @@ class Conversation:
         self.items = Items()
         self.session: dict[str, Any] = dict(session)
         self.meter = Meter.of_session(session)
-        self.steps: deque[Step] = deque()
+        self.steps: deque[ScriptStep] = deque()
         """The steps of the script that are still to come."""
         self.violations: list[str] = []
         """What the client did that a real API would have refused, or that breaks a call."""

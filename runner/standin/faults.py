@@ -61,7 +61,7 @@ StreamFault = Twice | Late | Lost | Noise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class SidebandRefusal:
     """The sideband opens (101), and then an `error` event and a close follow."""
 
     code: str
@@ -82,7 +82,7 @@ class Faults:
     refer_effect: ReferEffect = ReferEffect.LEAVES
     unknown_attempts: int = 0
     """The number of sideband attempts after accept that are answered 404 `call_id_not_found`."""
-    refusal: Refusal | None = None
+    refusal: SidebandRefusal | None = None
     stream: tuple[StreamFault, ...] = ()
 
 

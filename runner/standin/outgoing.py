@@ -24,13 +24,13 @@ class CloseSideband:
 
 
 @dataclass(frozen=True, slots=True)
-class EndCall:
+class CloseCall:
     """The call is over, and its sideband ends."""
 
     close_code: int
 
 
-Outgoing: TypeAlias = Event | RawFrame | CloseSideband | EndCall
+Outgoing: TypeAlias = Event | RawFrame | CloseSideband | CloseCall
 """A dict is an event to send."""
 
 

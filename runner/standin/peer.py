@@ -24,7 +24,7 @@ from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 
 from runner.standin.placed_call import PlacedCall
-from runner.standin.script import CallerHangsUp, CallerSays, Step, When
+from runner.standin.script import CallerHangsUp, CallerSays, ScriptStep, When
 from runner.standin.server import StandIn
 
 RATE = 48_000
@@ -92,7 +92,7 @@ class Voice(MediaStreamTrack):
 class Peers:
     """The stand-in's ends of all calls of browsers."""
 
-    def __init__(self, answers: Callable[[PlacedCall], Sequence[Step]] = lambda _: ()) -> None:
+    def __init__(self, answers: Callable[[PlacedCall], Sequence[ScriptStep]] = lambda _: ()) -> None:
         """`answers` returns the model's reaction to the caller's words, where the script has none."""
         self._answers = answers
         self.api: StandIn | None = None
@@ -144,7 +144,7 @@ class Peers:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(peer.close() for peer in self._peers.values()), return_exceptions=True)
 
-    def _play(self, call: PlacedCall, *steps: Step) -> None:
+    def _play(self, call: PlacedCall, *steps: ScriptStep) -> None:
         call.play(*steps)
         if self.api is not None:
             self.api.wake(call)

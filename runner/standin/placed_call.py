@@ -11,12 +11,12 @@ from runner.model.values import Json, JsonObject
 from runner.standin.caller import Caller
 from runner.standin.client_events import check
 from runner.standin.client_requests import receive
-from runner.standin.conversation import Conversation
+from runner.standin.conversation import PlayedConversation
 from runner.standin.faults import FINE, Faults, HttpFault, ReferEffect
 from runner.standin.flows import Flows, VirtualTime
-from runner.standin.outgoing import CloseSideband, EndCall, Outgoing, RawFrame, SidebandStream
+from runner.standin.outgoing import CloseCall, CloseSideband, Outgoing, RawFrame, SidebandStream
 from runner.standin.pace import AS_PEOPLE_SPEAK, Pace
-from runner.standin.script import Occasion, Script, Step
+from runner.standin.script import Occasion, Script, ScriptStep
 
 
 class State(Enum):
@@ -61,7 +61,7 @@ class PlacedCall:
         improvises: bool = True,
         time: VirtualTime | None = None,
     ) -> None:
-        """`short_id` is part of the ids of events; for the rest see `Conversation`."""
+        """`short_id` is part of the ids of events; for the rest see `PlayedConversation`."""
         self.id = call_id
         self.flows: Flows[Outgoing] = Flows(time)
         self.faults = faults
@@ -79,7 +79,7 @@ class PlacedCall:
         self.accept_body: JsonObject | None = None
         self.offer = ""
         """The SDP of the browser whose call it is."""
-        self.conversation: Conversation | None = None
+        self.conversation: PlayedConversation | None = None
         self.refer_effect = faults.refer_effect
         self.stream = SidebandStream(faults.stream)
         self._replies: deque[Outgoing] = deque()
@@ -87,10 +87,12 @@ class PlacedCall:
         self._script = script
         self.pace = pace
         self.caller_patience_s: float | None = None
-        """See `Conversation`."""
+        """See `PlayedConversation`."""
         self.is_mute = False
         """Whether the API accepts what it gets, and sends nothing."""
-        self._new_conversation = partial(Conversation, call=short_id, improvises=improvises, flows=self.flows)
+        self._new_conversation = partial(
+            PlayedConversation, call=short_id, improvises=improvises, flows=self.flows
+        )
         self._violations: list[str] = []
         self._faults_left = {
             action: deque[HttpFault](getattr(faults, action))
@@ -111,7 +113,7 @@ class PlacedCall:
         """Note something that the client should not have done."""
         self._violations.append(violation)
 
-    def play(self, *steps: Step) -> None:
+    def play(self, *steps: ScriptStep) -> None:
         """Add steps to the script, now or before the call is accepted."""
         if self.conversation is None:
             self._script += steps
@@ -155,9 +157,9 @@ class PlacedCall:
                 self.state = State.REJECTED
             case "hangup":
                 self.state = State.OVER
-                self._replies.append(EndCall(1000))
+                self._replies.append(CloseCall(1000))
             case "refer" if self.refer_effect is ReferEffect.LEAVES:
-                self._replies.append(EndCall(1000))
+                self._replies.append(CloseCall(1000))
         return RestReply(200)
 
     def _accept(self, action: str, body: JsonObject, now: float) -> None:
@@ -176,7 +178,7 @@ class PlacedCall:
 
     # The sideband.
 
-    def attach(self) -> Conversation | None:
+    def attach(self) -> PlayedConversation | None:
         """Open the sideband, if the API knows the call by now."""
         self.attempts += 1
         known = self.state is State.ACCEPTED and self.attempts > self.faults.unknown_attempts
@@ -239,7 +241,7 @@ class PlacedCall:
         match step:
             case RawFrame(text=text):
                 return [text]
-            case CloseSideband() | EndCall():
+            case CloseSideband() | CloseCall():
                 return self.stream.rest()
             case _:
                 self.sent.append(step)

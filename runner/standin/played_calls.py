@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from runner.standin.outgoing import CloseSideband, EndCall, Outgoing
+from runner.standin.outgoing import CloseCall, CloseSideband, Outgoing
 from runner.standin.placed_call import PlacedCall, State
 
 HEARTBEAT_S = 20.0
@@ -197,7 +197,7 @@ class PlayedCalls:
 
     async def _perform(self, call: PlacedCall, step: Outgoing) -> None:
         sideband = self._sidebands.get(call.id)
-        if isinstance(step, EndCall):
+        if isinstance(step, CloseCall):
             call.state = State.OVER
         if sideband is not None:
             await self._send(call, sideband, step)
@@ -213,11 +213,11 @@ class PlayedCalls:
         except ConnectionError:
             # The client has closed its end meanwhile; the reader of the socket sees that too.
             return
-        if isinstance(step, CloseSideband | EndCall):
+        if isinstance(step, CloseSideband | CloseCall):
             self._sidebands.pop(call.id, None)
             call.detach()
             await sideband.end(step.close_code)
-        if isinstance(step, EndCall):
+        if isinstance(step, CloseCall):
             for older in self._older.pop(call.id, []):
                 await older.end(step.close_code)
 

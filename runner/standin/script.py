@@ -192,8 +192,8 @@ ScriptEvent: TypeAlias = (
 )
 """A step that happens by itself, when its time has come."""
 
-Step: TypeAlias = ScriptEvent | ScriptedResponse
-Script: TypeAlias = tuple[Step, ...]
+ScriptStep: TypeAlias = ScriptEvent | ScriptedResponse
+Script: TypeAlias = tuple[ScriptStep, ...]
 
 
 def greets(text: str | None = None) -> ScriptedResponse:

@@ -18,7 +18,7 @@ from runner.standin.faults import FINE, Faults, HttpFault
 from runner.standin.http_replies import json_response, or_cut, reply
 from runner.standin.placed_call import PlacedCall, RestReply, RestRequest, error_reply
 from runner.standin.played_calls import PATIENCE_S, Inspect, Inspection, PlayedCalls, note_complaint
-from runner.standin.script import Step
+from runner.standin.script import ScriptStep
 from runner.standin.text_model import TextModel
 
 ACTIONS = ("accept", "reject", "refer", "hangup")
@@ -97,7 +97,9 @@ class StandIn:
             if self._runner is not None:
                 await self._runner.cleanup()
 
-    def place_call(self, *script: Step, faults: Faults = FINE, call_id: str | None = None) -> PlacedCall:
+    def place_call(
+        self, *script: ScriptStep, faults: Faults = FINE, call_id: str | None = None
+    ) -> PlacedCall:
         """A new call rings. Send the webhook separately: see `runner.standin.webhook`."""
         number = str(len(self.calls) + 1)
         call = PlacedCall(call_id or f"rtc_simulated{number}", script, faults, short_id=number)
@@ -105,7 +107,7 @@ class StandIn:
         self._played.add(call)
         return call
 
-    def expect_offer(self, *script: Step, faults: Faults = FINE) -> PlacedCall:
+    def expect_offer(self, *script: ScriptStep, faults: Faults = FINE) -> PlacedCall:
         """The call that the next browser's offer creates. An offer that nobody expects has no script."""
         call = self.place_call(*script, faults=faults)
         self._expected.append(call)

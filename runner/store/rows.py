@@ -30,7 +30,7 @@ DUE_JOB = "jobs.id, call_id, kind, receiver, created_at, due_at, attempts, fence
 STORED_JOB = "id, call_id, kind, state, created_at, due_at, attempts, error"
 """The columns of `stored_job`."""
 SUMMARY = "id, agent, caller, called, started_at, ended_at, ended, cost_usd"
-"""The columns of `summary`."""
+"""The columns of `call_summary`."""
 HELD_CALL = "id, fence, agent, state, configuration, began_at, api_call_id"
 """The columns of `held_call`."""
 
@@ -143,7 +143,7 @@ def stored_call(record: str, outcome: str | None, jobs: Iterable[Sequence[Any]])
         raise StoreError(f"the record cannot be read: {error}") from None
 
 
-def summary(row: Sequence[Any]) -> CallSummary:
+def call_summary(row: Sequence[Any]) -> CallSummary:
     """The call of a row of `SUMMARY`."""
     return CallSummary(**dict(zip(SUMMARY.split(", "), row, strict=True)))
 

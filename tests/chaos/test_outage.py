@@ -16,7 +16,7 @@ from runner.standin.script import CallerHangsUp, CallerSays, greets, says
 from runner.standin.server import StandIn
 from runner.store.journal.entries import decode
 from runner.store.journal.journal import opened
-from runner.store.journal.piece_spool import decoded
+from runner.store.journal.piece_spool import held_piece
 from runner.store.journal.seal import JournalKey, Seal
 from runner.store.opening import open_store
 from tests.patience import PATIENCE_S
@@ -98,7 +98,7 @@ async def in_file(desk: Desk, ends: dict[str, int], keys: dict[str, JournalKey])
             heard = dict.fromkeys(ends, 0)
             for file in desk.directory.glob("*.journal"):
                 for line in file.read_text().splitlines():
-                    if (held := decoded(line)) is not None:
+                    if (held := held_piece(line)) is not None:
                         call_id, first_seq, entries = held.piece
                         if first_seq:
                             text = keys[call_id].open(entries, call_id, first_seq)

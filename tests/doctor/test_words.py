@@ -8,7 +8,7 @@ import pytest
 from runner.config.load import load
 from runner.doctor.finding import Finding, FindingState
 from runner.doctor.voice_api import ApiReply, clock_finding, key_finding, model_findings, session_finding
-from runner.doctor.webhook import address, webhook_finding
+from runner.doctor.webhook import complete_url, webhook_finding
 from runner.model.http import Failure, HttpReply
 from runner.model.settings import Configuration
 from runner.serve.webhooks import IGNORED
@@ -246,4 +246,4 @@ def test_an_address_that_is_not_encrypted_is_a_warning() -> None:
     ],
 )
 def test_an_address_of_a_host_is_meant_for_the_path_that_a_runner_serves(url: str, expected: str) -> None:
-    assert address(url) == expected
+    assert complete_url(url) == expected

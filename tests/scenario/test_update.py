@@ -5,7 +5,7 @@ import pytest
 from runner.config.problem import Problems
 from runner.config.reading.yaml_text import read
 from runner.model.values import Json, JsonObject, Place
-from runner.scenario.update import Change, flow, updated
+from runner.scenario.update import FilledMark, flow, updated
 
 NOTHING: dict[str, Json] = {
     "rejected": None,
@@ -32,8 +32,8 @@ BUSY = {
 }
 
 
-def change(line: int, column: int, facts: JsonObject) -> Change:
-    return Change(place=Place("a.test.yaml", line, column), observed=facts)
+def change(line: int, column: int, facts: JsonObject) -> FilledMark:
+    return FilledMark(place=Place("a.test.yaml", line, column), observed=facts)
 
 
 def test_an_expectation_on_a_line_of_its_own_becomes_a_mapping() -> None:

@@ -31,7 +31,7 @@ from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
 from runner.standin.faults import FINE, Faults
 from runner.standin.placed_call import PlacedCall
-from runner.standin.script import Step
+from runner.standin.script import ScriptStep
 from runner.standin.server import StandIn
 from tests.call.machine.playing import RINGING, a_world, an_agent, tool, words
 from tests.clock import clock
@@ -83,7 +83,7 @@ class Stage:
     def ringing(
         self,
         agent: Agent,
-        *script: Step,
+        *script: ScriptStep,
         faults: Faults = FINE,
         others: tuple[Agent, ...] = (),
         hold_of: Callable[[PlacedCall], CallHold] | None = None,
@@ -115,7 +115,7 @@ class Stage:
         return LiveCall(driver, shared), call
 
     async def play(
-        self, agent: Agent, *script: Step, faults: Faults = FINE, others: tuple[Agent, ...] = ()
+        self, agent: Agent, *script: ScriptStep, faults: Faults = FINE, others: tuple[Agent, ...] = ()
     ) -> tuple[CallRecord, PlacedCall]:
         live, call = self.ringing(agent, *script, faults=faults, others=others)
         async with asyncio.timeout(PATIENCE_S):

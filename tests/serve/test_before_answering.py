@@ -18,7 +18,7 @@ from runner.model.record import CallRecord
 from runner.serve.runner import Runner
 from runner.serve.secrets import FoundSecrets
 from runner.standin.placed_call import PlacedCall, State
-from runner.standin.script import CallerHangsUp, Step, greets
+from runner.standin.script import CallerHangsUp, ScriptStep, greets
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
 from tests.patience import PATIENCE_S
@@ -124,7 +124,7 @@ class Lab:
         finally:
             await self._runner.close()
 
-    async def ring(self, *script: Step) -> tuple[PlacedCall, int]:
+    async def ring(self, *script: ScriptStep) -> tuple[PlacedCall, int]:
         call = self.api.place_call(*script)
         return call, await self.announce(call)
 

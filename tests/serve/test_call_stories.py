@@ -19,7 +19,7 @@ from runner.config.load import load
 from runner.serve.log_lines import TextLines, call_id_of
 from runner.serve.runner import Runner
 from runner.serve.secrets import FoundSecrets
-from runner.standin.faults import FINE, Faults, HttpFault, Refusal
+from runner.standin.faults import FINE, Faults, HttpFault, SidebandRefusal
 from runner.standin.script import (
     CallerHangsUp,
     CallerSays,
@@ -28,7 +28,7 @@ from runner.standin.script import (
     Ending,
     Expires,
     ScriptedResponse,
-    Step,
+    ScriptStep,
     calls,
     greets,
     says,
@@ -114,7 +114,7 @@ def has_faults(fault: str) -> str:
     return f'warning call has faults  agent=front-desk faults=["{fault}"]'
 
 
-Story = tuple[tuple[Step, ...], Faults, list[str]]
+Story = tuple[tuple[ScriptStep, ...], Faults, list[str]]
 SERVED: dict[str, Story] = {
     "the caller hangs up": ((*HI, says("Yes."), CallerHangsUp()), FINE, [OVER, ended()]),
     "an endpoint fails": (
@@ -277,7 +277,7 @@ SERVED: dict[str, Story] = {
     ),
     "a session that the API refuses": (
         (),
-        Faults(refusal=Refusal(code="invalid_model", message="No model.")),
+        Faults(refusal=SidebandRefusal(code="invalid_model", message="No model.")),
         [
             'error   sideband is lost  lost=unreachable detail="the API closed the sideband with 3000"',
             'warning api error  code=invalid_model detail="No model."',
@@ -288,7 +288,7 @@ SERVED: dict[str, Story] = {
 }
 """The script, what breaks, and the lines after the call was answered."""
 
-OTHERS: dict[str, tuple[tuple[Step, ...], dict[str, Any], list[str]]] = {
+OTHERS: dict[str, tuple[tuple[ScriptStep, ...], dict[str, Any], list[str]]] = {
     "a lookup that fails": (
         (CallerHangsUp(),),
         {"to": CRM},
@@ -393,7 +393,7 @@ async def test_the_log_tells_the_story_of_each_call(
         await runner.start()
 
         async def ring(
-            *script: Step, faults: Faults = FINE, to: str = DESK, caller: str = "+14155550100"
+            *script: ScriptStep, faults: Faults = FINE, to: str = DESK, caller: str = "+14155550100"
         ) -> list[str]:
             call = api.place_call(*script, faults=faults)
             headers = sip_headers(caller=caller, called=to, call_id=call.id)

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from runner.serve.listen_address import address_of
+from runner.serve.listen_address import peer_url
 
 
 @pytest.mark.parametrize(
@@ -31,4 +31,4 @@ def test_it_is_the_one_declared_or_the_one_that_is_listened_at_or_this_machines(
 
     monkeypatch.setattr(socket, "gethostname", lambda: "desk-1")
     monkeypatch.setattr(socket, "gethostbyname", looked_up)
-    assert address_of(declared, host, 8081) == expected
+    assert peer_url(declared, host, 8081) == expected

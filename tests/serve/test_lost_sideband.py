@@ -10,14 +10,14 @@ from runner.standin.faults import (
     UNKNOWN_EVENT,
     Faults,
     Noise,
-    Refusal,
+    SidebandRefusal,
 )
 from runner.standin.script import (
     CallerHangsUp,
     CallerSays,
     Drops,
+    ScriptStep,
     Sends,
-    Step,
     greets,
     says,
 )
@@ -42,7 +42,7 @@ async def test_a_call_whose_sideband_never_opens_is_hung_up(stage: Stage) -> Non
 
 @pytest.mark.parametrize("code", [3000, 4000])
 async def test_a_sideband_that_is_refused_is_not_dialled_again(stage: Stage, code: int) -> None:
-    refusal = Refusal(code="invalid_api_key", message="No.", close_code=code)
+    refusal = SidebandRefusal(code="invalid_api_key", message="No.", close_code=code)
     record, call = await stage.play(greeting(), faults=Faults(refusal=refusal))
     assert record.ended == "failed"
     assert f"closed the sideband with {code}" in record.detail
@@ -86,7 +86,7 @@ async def test_a_sideband_that_is_lost_again_and_again_is_given_up_though_it_tel
     stage: Stage,
 ) -> None:
     stage.timeouts = replace(TIMEOUTS, steady_s=PATIENCE_S)
-    losses: list[Step] = [Sends(frame=UNKNOWN_EVENT), Drops(close_code=1011)] * 20
+    losses: list[ScriptStep] = [Sends(frame=UNKNOWN_EVENT), Drops(close_code=1011)] * 20
     record, call = await stage.play(greeting(), OPENING, *losses)
     assert (record.ended, record.detail) == ("failed", "the sideband is lost again and again")
     assert call.requests[-1].action == "hangup"

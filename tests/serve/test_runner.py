@@ -29,7 +29,7 @@ from runner.serve.timeouts import Timeouts
 from runner.serve.versions import ReloadError
 from runner.standin.faults import FINE, Faults, HttpFault
 from runner.standin.placed_call import PlacedCall, State
-from runner.standin.script import CallerHangsUp, Step, greets
+from runner.standin.script import CallerHangsUp, ScriptStep, greets
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
 from tests.clock import clock
@@ -50,7 +50,7 @@ class Lab:
         self._session = session
         self.store = store
 
-    async def ring(self, *script: Step, faults: Faults = FINE) -> tuple[PlacedCall, int]:
+    async def ring(self, *script: ScriptStep, faults: Faults = FINE) -> tuple[PlacedCall, int]:
         call = self.api.place_call(*script, faults=faults)
         return call, await self.announce(call)
 

@@ -3,24 +3,24 @@
 from typing import Any
 
 from runner.standin.caller import Caller
-from runner.standin.conversation import Conversation
+from runner.standin.conversation import PlayedConversation
 from runner.standin.outgoing import Outgoing
-from runner.standin.script import Step
+from runner.standin.script import ScriptStep
 from tests.standin.openai_types import server_complaint
 
 CREATE = {"type": "response.create"}
 TRANSCRIBED = {"audio": {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}}
 
 
-def conversation(*script: Step, **session: Any) -> Conversation:
-    made = Conversation(call="1", session={"type": "realtime", "model": "gpt-realtime-2.1", **session})
+def conversation(*script: ScriptStep, **session: Any) -> PlayedConversation:
+    made = PlayedConversation(call="1", session={"type": "realtime", "model": "gpt-realtime-2.1", **session})
     made.play(script)
     made.flows.start(Caller(made, 1_700_000_000.0).flow())
     made.attached = True
     return made
 
 
-def run(played: Conversation) -> list[Outgoing]:
+def run(played: PlayedConversation) -> list[Outgoing]:
     """Everything that happens until it is the client's turn."""
     outgoing = played.flows.settle()
     while (delay_s := played.flows.delay_s()) is not None:
@@ -56,7 +56,7 @@ def output(call_id: str, text: str = "{}") -> dict[str, Any]:
     return {"type": "conversation.item.create", "event_id": "e1", "item": item}
 
 
-def next_of(played: Conversation) -> dict[str, Any]:
+def next_of(played: PlayedConversation) -> dict[str, Any]:
     """The next event, whenever it comes."""
     while (sent := played.flows.step()) is None:
         played.flows.pass_time(played.flows.delay_s() or 0.0)

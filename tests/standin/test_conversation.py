@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from runner.standin.client_requests import receive
-from runner.standin.conversation import Conversation
+from runner.standin.conversation import PlayedConversation
 from runner.standin.faults import UNKNOWN_EVENT
-from runner.standin.outgoing import CloseSideband, EndCall, Outgoing, RawFrame
+from runner.standin.outgoing import CloseCall, CloseSideband, Outgoing, RawFrame
 from runner.standin.pace import AT_ONCE
 from runner.standin.script import (
     CallerHangsUp,
@@ -23,8 +23,8 @@ from runner.standin.script import (
     Occasion,
     Says,
     ScriptedResponse,
+    ScriptStep,
     Sends,
-    Step,
     Transcription,
     When,
     calls,
@@ -253,18 +253,18 @@ def test_speech_and_a_call_interleave_in_one_response() -> None:
 def test_the_caller_waits_until_tools_have_answered_and_the_model_has_spoken() -> None:
     played = conversation(greets(), calls("f", call_id="call_a"), CallerHangsUp())
     outgoing = receive(played, say("Hello.")) + run(played) + receive(played, CREATE) + run(played)
-    assert "EndCall" not in types(outgoing)
+    assert "CloseCall" not in types(outgoing)
     outgoing = receive(played, output("call_a")) + run(played)
     assert types(outgoing) == ["conversation.item.added", "conversation.item.done"]
     outgoing = receive(played, CREATE) + run(played)
-    assert outgoing[-1] == EndCall(1000)
+    assert outgoing[-1] == CloseCall(1000)
 
 
 def test_a_caller_may_speak_or_leave_while_a_tool_runs() -> None:
     played = conversation(calls("f", call_id="call_a"), CallerHangsUp(when=When.TOOL_RUNS, close_code=1006))
     outgoing = receive(played, CREATE) + run(played)
-    assert EndCall(1006) in outgoing
-    assert types(outgoing).index("response.output_item.done") < outgoing.index(EndCall(1006))
+    assert CloseCall(1006) in outgoing
+    assert types(outgoing).index("response.output_item.done") < outgoing.index(CloseCall(1006))
 
 
 def test_what_a_response_has_read_the_next_one_reads_from_the_cache() -> None:
@@ -284,10 +284,10 @@ def test_what_a_response_has_read_the_next_one_reads_from_the_cache() -> None:
     [
         (Drops(close_code=1001), [CloseSideband(1001)]),
         (Sends(frame=UNKNOWN_EVENT), [RawFrame(UNKNOWN_EVENT)]),
-        (CallerHangsUp(close_code=1006), [EndCall(1006)]),
+        (CallerHangsUp(close_code=1006), [CloseCall(1006)]),
     ],
 )
-def test_what_breaks_is_a_step_like_any_other(step: Step, outgoing: list[Outgoing]) -> None:
+def test_what_breaks_is_a_step_like_any_other(step: ScriptStep, outgoing: list[Outgoing]) -> None:
     assert run(conversation(step)) == outgoing
 
 
@@ -295,7 +295,7 @@ def test_an_expired_session_is_an_error_and_the_end() -> None:
     error, leave = run(conversation(Expires()))
     assert isinstance(error, dict)
     assert error["error"]["code"] == "session_expired"
-    assert leave == EndCall(1001)
+    assert leave == CloseCall(1001)
 
 
 def test_a_complaint_may_close_the_sideband() -> None:
@@ -323,7 +323,7 @@ def test_everything_that_is_sent_can_be_written_as_json() -> None:
 
 
 def test_a_model_that_does_not_improvise_thinks_until_the_script_says_what_it_says() -> None:
-    played = Conversation(call="1", session={"type": "realtime"}, pace=AT_ONCE, improvises=False)
+    played = PlayedConversation(call="1", session={"type": "realtime"}, pace=AT_ONCE, improvises=False)
     played.attached = True
     assert types(receive(played, CREATE) + run(played)) == ["response.created"]
     assert played.is_thinking

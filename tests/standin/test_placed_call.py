@@ -13,11 +13,11 @@ from runner.standin.faults import (
     Lost,
     Noise,
     ReferEffect,
-    Refusal,
+    SidebandRefusal,
     StreamFault,
     Twice,
 )
-from runner.standin.outgoing import CloseSideband, EndCall, SidebandStream
+from runner.standin.outgoing import CloseCall, CloseSideband, SidebandStream
 from runner.standin.placed_call import PlacedCall, RestReply, State
 
 ACCEPT = {"type": "realtime", "model": "gpt-realtime-2.1"}
@@ -56,7 +56,7 @@ def test_a_second_hang_up_finds_no_call() -> None:
     call = placed()
     call.answer("accept", ACCEPT, NOW)
     assert code(call.answer("hangup", None, NOW)) == (200, None)
-    assert EndCall(1000) in list(iter(call.next, None))
+    assert CloseCall(1000) in list(iter(call.next, None))
     assert code(call.answer("hangup", None, NOW)) == (404, "call_id_not_found")
 
 
@@ -67,7 +67,7 @@ def test_a_refer_answered_with_200_may_or_may_not_take_the_caller_away(
     call = placed(refer_effect=effect)
     call.answer("accept", ACCEPT, NOW)
     assert code(call.answer("refer", {"target_uri": "tel:+14155550123"}, NOW)) == (200, None)
-    assert (EndCall(1000) in list(iter(call.next, None))) is leaves
+    assert (CloseCall(1000) in list(iter(call.next, None))) is leaves
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_the_sideband_of_a_call_is_unknown_for_as_many_attempts_as_was_asked_for
 
 
 def test_a_refused_sideband_opens_and_is_closed_after_an_error() -> None:
-    call = placed(refusal=Refusal(code="invalid_api_key", message="No.", close_code=4000))
+    call = placed(refusal=SidebandRefusal(code="invalid_api_key", message="No.", close_code=4000))
     call.answer("accept", ACCEPT, NOW)
     call.attach()
     error, closed = iter(call.next, None)

@@ -1,7 +1,7 @@
 """What the caller hears of responses, and what an interruption leaves of them."""
 
 from runner.standin.client_requests import receive
-from runner.standin.conversation import Conversation
+from runner.standin.conversation import PlayedConversation
 from runner.standin.outgoing import Outgoing
 from runner.standin.pace import AT_ONCE
 from runner.standin.script import CallerSays, When, greets, says
@@ -73,7 +73,7 @@ def test_a_caller_who_may_not_interrupt_is_answered_after_the_agent() -> None:
 
 
 def test_at_once_the_caller_hears_a_response_begin_before_it_is_made() -> None:
-    played = Conversation(call="1", session={"type": "realtime"}, pace=AT_ONCE)
+    played = PlayedConversation(call="1", session={"type": "realtime"}, pace=AT_ONCE)
     played.attached = True
     kinds = types(receive(played, say("One two three.")) + run(played))
     started, done = kinds.index("output_audio_buffer.started"), kinds.index("response.done")

@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from runner.standin.faults import NOT_JSON, Faults, HttpFault, Late, ReferEffect, Refusal
+from runner.standin.faults import NOT_JSON, Faults, HttpFault, Late, ReferEffect, SidebandRefusal
 from runner.standin.placed_call import PlacedCall, State
 from runner.standin.script import (
     CallerHangsUp,
@@ -197,7 +197,7 @@ async def test_a_sideband_is_not_found_before_accept_and_for_a_moment_after(api:
 
 
 async def test_a_refused_sideband_is_opened_and_closed_after_an_error(api: StandIn, post: Post) -> None:
-    refusal = Refusal(code="invalid_api_key", message="Incorrect API key provided.", close_code=3000)
+    refusal = SidebandRefusal(code="invalid_api_key", message="Incorrect API key provided.", close_code=3000)
     call = api.place_call(faults=Faults(refusal=refusal))
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:

@@ -45,7 +45,7 @@ from runner.model.conversation_event import (
 from runner.model.values import Json, JsonObject
 
 
-class Memory:
+class SidebandMemory:
     """What the next event of one call's sideband may refer to."""
 
     __slots__ = ("_updates", "committed", "fence", "items")
@@ -97,13 +97,13 @@ def _optional_text(value: Json) -> str | None:
 # Responses
 
 
-def _response_created(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
+def _response_created(memory: SidebandMemory, received: JsonObject) -> tuple[ConversationEvent, ...]:
     response = received["response"]
     memory.fence = max(memory.fence, fence_of(response))
     return (ResponseStarted(response_id=id_of(response["id"]), wish=wish_of(response)),)
 
 
-def _response_done(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
+def _response_done(memory: SidebandMemory, received: JsonObject) -> tuple[ConversationEvent, ...]:
     response = received["response"]
     memory.fence = max(memory.fence, fence_of(response))
     output = output_of(response)
@@ -112,7 +112,7 @@ def _response_done(memory: Memory, received: JsonObject) -> tuple[ConversationEv
     return (*words, ended)
 
 
-def _output_item_done(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
+def _output_item_done(memory: SidebandMemory, received: JsonObject) -> tuple[ConversationEvent, ...]:
     # Here and not at `function_call_arguments.done`, which comes on an interruption too.
     item = received["item"]
     call = tool_call(id_of(received["response_id"]), item)
@@ -136,7 +136,7 @@ def _placed(received: JsonObject) -> ItemPlaced:
     )
 
 
-def _item_added(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
+def _item_added(memory: SidebandMemory, received: JsonObject) -> tuple[ConversationEvent, ...]:
     item, placed = received["item"], _placed(received)
     memory.items.place(placed.item_id)
     if placed == memory.committed:
@@ -154,7 +154,7 @@ def _item_added(memory: Memory, received: JsonObject) -> tuple[ConversationEvent
             return (placed,)
 
 
-def _item_done(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
+def _item_done(memory: SidebandMemory, received: JsonObject) -> tuple[ConversationEvent, ...]:
     item = received["item"]
     if not memory.items.place(id_of(item["id"])):
         return memory.items.whole(item)
@@ -168,14 +168,14 @@ def _output_taken(item: JsonObject, placed: ItemPlaced) -> tuple[ConversationEve
     return (placed, OutputTaken(call_id=text_of(item["call_id"]), item_id=placed.item_id))
 
 
-def _audio_committed(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
+def _audio_committed(memory: SidebandMemory, received: JsonObject) -> tuple[ConversationEvent, ...]:
     after = _optional_text(received.get("previous_item_id"))
     placed = ItemPlaced(item_id=id_of(received["item_id"]), after=after, role=Role.CALLER)
     memory.committed = placed
     return (placed,)
 
 
-def _truncated(_: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
+def _truncated(_: SidebandMemory, received: JsonObject) -> tuple[ConversationEvent, ...]:
     heard_ms = float(received["audio_end_ms"])
     if not heard_ms < MOST:
         raise ValueError("no turn is so long")
@@ -185,12 +185,12 @@ def _truncated(_: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]
 # Words
 
 
-def _agent_transcript(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
+def _agent_transcript(memory: SidebandMemory, received: JsonObject) -> tuple[ConversationEvent, ...]:
     words = text_of(words_of(received))
     return memory.items.part(id_of(received["item_id"]), _index(received), words)
 
 
-def _agent_part(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
+def _agent_part(memory: SidebandMemory, received: JsonObject) -> tuple[ConversationEvent, ...]:
     return memory.items.part(id_of(received["item_id"]), _index(received), words_of(received["part"]))
 
 
@@ -199,22 +199,22 @@ def _index(received: JsonObject) -> int:
     return index if isinstance(index, int) else 0
 
 
-def _agent_delta(_: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
+def _agent_delta(_: SidebandMemory, received: JsonObject) -> tuple[ConversationEvent, ...]:
     item_id, words = id_of(received["item_id"]), text_of(received["delta"])
     return (TranscriptGrew(item_id=item_id, role=Role.AGENT, text=words),)
 
 
-def _caller_transcript(_: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
+def _caller_transcript(_: SidebandMemory, received: JsonObject) -> tuple[ConversationEvent, ...]:
     item_id, words = id_of(received["item_id"]), text_of(received["transcript"])
     usage = transcription_usage(received.get("usage"))
     return (Transcribed(item_id=item_id, role=Role.CALLER, text=words, usage=usage),)
 
 
-def _caller_transcript_failed(_: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
+def _caller_transcript_failed(_: SidebandMemory, received: JsonObject) -> tuple[ConversationEvent, ...]:
     return (Transcribed(item_id=id_of(received["item_id"]), role=Role.CALLER, failed=True),)
 
 
-def _caller_delta(_: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
+def _caller_delta(_: SidebandMemory, received: JsonObject) -> tuple[ConversationEvent, ...]:
     item_id, words = id_of(received["item_id"]), text_of(received.get("delta") or "")
     return (TranscriptGrew(item_id=item_id, role=Role.CALLER, text=words),)
 
@@ -222,7 +222,7 @@ def _caller_delta(_: Memory, received: JsonObject) -> tuple[ConversationEvent, .
 # The session, and errors
 
 
-def _session(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
+def _session(memory: SidebandMemory, received: JsonObject) -> tuple[ConversationEvent, ...]:
     session = received["session"]
     if received["type"] != "session.updated":
         return (SessionUpdated(model=_optional_text(session.get("model"))),)
@@ -233,7 +233,7 @@ def _session(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, .
     return (SessionUpdated(model=model, update_id=update_id, is_unasked=is_unasked),)
 
 
-def _error(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...]:
+def _error(memory: SidebandMemory, received: JsonObject) -> tuple[ConversationEvent, ...]:
     error = received.get("error")
     if not isinstance(error, Mapping):
         error = {}
@@ -249,7 +249,7 @@ def _error(memory: Memory, received: JsonObject) -> tuple[ConversationEvent, ...
 _CALLER_BEGAN = (CallerSpeaks(began=True),)
 _CALLER_STOPPED = (CallerSpeaks(began=False),)
 
-Read: TypeAlias = Callable[[Memory, dict[str, Any]], tuple[ConversationEvent, ...]]
+Read: TypeAlias = Callable[[SidebandMemory, dict[str, Any]], tuple[ConversationEvent, ...]]
 
 READS: Mapping[str, Read] = {
     "conversation.item.added": _item_added,

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from runner.api.realtime.meanings import READS, Memory
+from runner.api.realtime.meanings import READS, SidebandMemory
 from runner.model.conversation_event import ConversationEvent, Ignored, IgnoredBecause
 from runner.model.json_text import has_too_many_values
 
@@ -66,7 +66,7 @@ _UNKNOWN = (Ignored(IgnoredBecause.UNKNOWN),)
 _MALFORMED = (Ignored(IgnoredBecause.MALFORMED),)
 
 
-class Reader(Memory):
+class Reader(SidebandMemory):
     """Reads the frames of one call's sideband, and remembers what the next one may refer to."""
 
     __slots__ = ()

@@ -8,7 +8,7 @@ longer prefix of either table covers.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice, product, zip_longest
 from types import MappingProxyType
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from runner.call.addresses.address import read_address
 from runner.call.addresses.number import country_code
@@ -16,7 +16,7 @@ from runner.call.examples.boundaries import boundaries, pieces
 from runner.call.examples.example_call import CALLED, CALLER, ExampleCall
 from runner.call.examples.instants import Instants
 from runner.call.examples.matching_values import addresses, header_value
-from runner.call.examples.number_plan import NumberPlan, first_numbers, text_of
+from runner.call.examples.number_plan import NumberPlan, first_numbers, header_text
 from runner.call.routes.conditions import Facts
 from runner.call.routes.route_index import ANY, Key, keys_of_address, matcher_keys
 from runner.model.call import WEB, Headers, Transport
@@ -29,8 +29,8 @@ from runner.model.route import (
     Glob,
     Matcher,
     Prefix,
-    RejectRule,
     Route,
+    RoutingRule,
     RoutingSettings,
 )
 
@@ -45,8 +45,6 @@ _MOST_ENTRIES = 1000
 _MOST_OTHERS = 12
 _MOST_CALLED_BY_OTHERS = 60
 _CALLERS_OF_A_SHARE = 200
-
-Rule: TypeAlias = Route | RejectRule
 
 
 def _combined(every: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
@@ -68,7 +66,7 @@ def _combined(every: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
 class CallsAboutRules:
     """Makes calls about the rules of one table, or of two that are compared."""
 
-    def __init__(self, rules: Sequence[Rule], instants: Instants, default_country: str | None) -> None:
+    def __init__(self, rules: Sequence[RoutingRule], instants: Instants, default_country: str | None) -> None:
         self._instants = instants
         self._default_country = default_country
         self._called_plan = NumberPlan.of(rule.conditions.called for rule in rules)
@@ -235,7 +233,7 @@ def _many_callers(matcher: Matcher | None, default_country: str | None) -> Itera
     entries = list(islice(boundaries(matcher), _MOST_OTHERS)) or [Prefix("+1415")]
     for leaf in entries:
         known_addresses = addresses([leaf], default_country)
-        yield from map(text_of, islice(known_addresses, _CALLERS_OF_A_SHARE // len(entries)))
+        yield from map(header_text, islice(known_addresses, _CALLERS_OF_A_SHARE // len(entries)))
 
 
 def _unique(values: Iterable[T]) -> list[T]:

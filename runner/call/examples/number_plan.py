@@ -77,9 +77,9 @@ def _numbers_of_regions(named: set[str]) -> Iterator[str]:
 
 def first_numbers(leaf: Matcher, count: int) -> list[str]:
     """So many numbers that an entry matches."""
-    return [text_of(address) for address in islice(addresses([leaf], None), count)]
+    return [header_text(address) for address in islice(addresses([leaf], None), count)]
 
 
-def text_of(address: Address) -> str:
+def header_text(address: Address) -> str:
     """An address as a header would hold it."""
     return address.number or address.uri

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from runner.call.machine.call_texts import CallTexts
 from runner.call.machine.intent import End, Intent
 from runner.call.machine.lead import Lead
-from runner.call.machine.phase import LIVE, TRANSFERRING, CallPhase, Phase, Step
+from runner.call.machine.phase import LIVE, TRANSFERRING, CallPhase, Phase, Trigger
 from runner.call.machine.sentence import LAST_WORDS, SentenceEnd, wait_for_last_words
 from runner.call.machine.speech import Speech
 from runner.call.machine.tool_calls import ToolCalls
@@ -78,7 +78,7 @@ class CallEnding:
         self._note_reason(end)
         if self.phase.now is Phase.WAITING:
             return self._hang_up(now)
-        self.phase.move(Step.SAY_GOODBYE)
+        self.phase.move(Trigger.SAY_GOODBYE)
         self.speech.clear()
         self._deed_id, self._waits_for_tools = end.deed_id, end.waits_for_tools
         # Nobody leads a call that ends: the goodbye is the agent's.
@@ -104,7 +104,7 @@ class CallEnding:
         entries = self.transfers.completed(now)
         self.record.end("caller_hung_up" if self._unserved_since is None else "lost")
         self.record.ended_at = now
-        self.phase.move(Step.GONE)
+        self.phase.move(Trigger.GONE)
         self.speech.clear()
         if self._deed_id is not None:
             self.deeds.settle(self._deed_id, DeedResult.DONE, now)
@@ -139,7 +139,7 @@ class CallEnding:
 
     def finish(self) -> list[Action]:
         """Do nothing more."""
-        self.phase.move(Step.FINISH)
+        self.phase.move(Trigger.FINISH)
         return [Finish()]
 
     def _say_goodbye(self, end: End, now: Instant) -> list[Action]:
@@ -158,7 +158,7 @@ class CallEnding:
         self.record.end(end.reason, end.detail)
 
     def _hang_up(self, now: Instant) -> list[Action]:
-        self.phase.move(Step.HANG_UP)
+        self.phase.move(Trigger.HANG_UP)
         self.speech.clear()
         if self._deed_id is not None:
             self.deeds.settle(self._deed_id, DeedResult.DONE, now)

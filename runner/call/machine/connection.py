@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from runner.call.machine.added_messages import AddedMessages
 from runner.call.machine.call_ending import CallEnding
-from runner.call.machine.greeting import NOTHING_IS_KNOWN, Greeting
+from runner.call.machine.greeting import NOTHING_IS_KNOWN, CallGreeting
 from runner.call.machine.intent import Greet, Intent
 from runner.call.machine.lead import Lead
-from runner.call.machine.phase import CallPhase, Phase, Step
+from runner.call.machine.phase import CallPhase, Phase, Trigger
 from runner.call.machine.serving_agent import ServingAgent
 from runner.call.machine.session_refresh import SessionRefresh
 from runner.call.machine.speech import Speech
@@ -32,7 +32,7 @@ REDIAL_DELAYS_S = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Connection:
+class CallConnection:
     """How one call is connected to the API, and its caller to us."""
 
     phase: CallPhase
@@ -44,7 +44,7 @@ class Connection:
     refresh: SessionRefresh
     steering: Steering
     messages: AddedMessages
-    greeting: Greeting
+    greeting: CallGreeting
     lead: Lead
     record: RecordBuilder
     origin: Origin
@@ -67,7 +67,7 @@ class Connection:
 
     def opened(self, now: Instant) -> list[Intent]:
         """The sideband is open for the first time."""
-        self.phase.move(Step.OPENED)
+        self.phase.move(Trigger.OPENED)
         self.ending.served_again()
         self.record.attached_at = now
         if self._is_bare:

@@ -11,7 +11,7 @@ from typing import assert_never
 from runner.call.machine.added_messages import AddedMessages
 from runner.call.machine.call_ending import CallEnding
 from runner.call.machine.call_texts import CallTexts
-from runner.call.machine.greeting import Greeting
+from runner.call.machine.greeting import CallGreeting
 from runner.call.machine.intent import (
     AddMessage,
     End,
@@ -47,7 +47,7 @@ class Fulfilment:
     texts: CallTexts
     record: RecordBuilder
     lead: Lead
-    greeting: Greeting
+    greeting: CallGreeting
 
     def actions(self, intents: Iterable[Intent], now: Instant) -> list[Action]:
         """The actions for these intents, in the same order."""

@@ -25,7 +25,7 @@ NOTHING_IS_KNOWN = (
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Greeting:
+class CallGreeting:
     """The greeting of one call."""
 
     phase: CallPhase

@@ -11,8 +11,8 @@
                           OVER ◄──────────────────── DRAINING_REQUESTS
 
 From every phase between WAITING and HANGING_UP the call may be gone, which leads to DRAINING_REQUESTS; from
-every phase before WAITING it may finish unanswered, which leads to OVER. `TABLE` is all of it: a step that it
-does not have is a bug, since phases change by our own decisions only.
+every phase before WAITING it may finish unanswered, which leads to OVER. `TABLE` is all of it: a trigger that
+it does not have is a bug, since phases change by our own decisions only.
 """
 
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ class Phase(Enum):
     OVER = "over"
 
 
-class Step(Enum):
+class Trigger(Enum):
     """What moves a call from one phase to the next."""
 
     CLAIM = "claim"
@@ -77,28 +77,28 @@ NOT_GONE = (*LIVE, Phase.HANGING_UP)
 NOT_OVER = (*NOT_GONE, Phase.DRAINING_REQUESTS)
 TRANSFERRING = (Phase.ANNOUNCING, Phase.REFERRED)
 
-TABLE: Mapping[tuple[Phase, Step], Phase] = {
-    (Phase.RINGING, Step.CLAIM): Phase.CLAIMING,
+TABLE: Mapping[tuple[Phase, Trigger], Phase] = {
+    (Phase.RINGING, Trigger.CLAIM): Phase.CLAIMING,
     # The first agent has no room: claim a slot of the next.
-    (Phase.CLAIMING, Step.CLAIM): Phase.CLAIMING,
-    (Phase.CLAIMING, Step.LOOK_UP): Phase.LOOKING_UP,
-    (Phase.CLAIMING, Step.ANSWER): Phase.ANSWERING,
-    (Phase.LOOKING_UP, Step.ANSWER): Phase.ANSWERING,
-    (Phase.RINGING, Step.REJECT): Phase.REJECTING,
-    (Phase.CLAIMING, Step.REJECT): Phase.REJECTING,
-    (Phase.LOOKING_UP, Step.REJECT): Phase.REJECTING,
-    (Phase.ANSWERING, Step.REJECT): Phase.REJECTING,
-    (Phase.ANSWERING, Step.ANSWERED): Phase.WAITING,
-    (Phase.WAITING, Step.OPENED): Phase.TALKING,
-    (Phase.TALKING, Step.ANNOUNCE): Phase.ANNOUNCING,
-    (Phase.ANNOUNCING, Step.REFER): Phase.REFERRED,
+    (Phase.CLAIMING, Trigger.CLAIM): Phase.CLAIMING,
+    (Phase.CLAIMING, Trigger.LOOK_UP): Phase.LOOKING_UP,
+    (Phase.CLAIMING, Trigger.ANSWER): Phase.ANSWERING,
+    (Phase.LOOKING_UP, Trigger.ANSWER): Phase.ANSWERING,
+    (Phase.RINGING, Trigger.REJECT): Phase.REJECTING,
+    (Phase.CLAIMING, Trigger.REJECT): Phase.REJECTING,
+    (Phase.LOOKING_UP, Trigger.REJECT): Phase.REJECTING,
+    (Phase.ANSWERING, Trigger.REJECT): Phase.REJECTING,
+    (Phase.ANSWERING, Trigger.ANSWERED): Phase.WAITING,
+    (Phase.WAITING, Trigger.OPENED): Phase.TALKING,
+    (Phase.TALKING, Trigger.ANNOUNCE): Phase.ANNOUNCING,
+    (Phase.ANNOUNCING, Trigger.REFER): Phase.REFERRED,
     # The fallback of a transfer that failed.
-    (Phase.REFERRED, Step.REFER): Phase.REFERRED,
-    (Phase.REFERRED, Step.STAY): Phase.TALKING,
-    (Phase.TALKING, Step.SAY_GOODBYE): Phase.SAYING_GOODBYE,
-    **{(phase, Step.HANG_UP): Phase.HANGING_UP for phase in LIVE},
-    **{(phase, Step.GONE): Phase.DRAINING_REQUESTS for phase in NOT_GONE},
-    **{(phase, Step.FINISH): Phase.OVER for phase in (*UNANSWERED, Phase.DRAINING_REQUESTS)},
+    (Phase.REFERRED, Trigger.REFER): Phase.REFERRED,
+    (Phase.REFERRED, Trigger.STAY): Phase.TALKING,
+    (Phase.TALKING, Trigger.SAY_GOODBYE): Phase.SAYING_GOODBYE,
+    **{(phase, Trigger.HANG_UP): Phase.HANGING_UP for phase in LIVE},
+    **{(phase, Trigger.GONE): Phase.DRAINING_REQUESTS for phase in NOT_GONE},
+    **{(phase, Trigger.FINISH): Phase.OVER for phase in (*UNANSWERED, Phase.DRAINING_REQUESTS)},
 }
 
 
@@ -123,6 +123,6 @@ class CallPhase:
     def __init__(self) -> None:
         self.now = Phase.RINGING
 
-    def move(self, step: Step) -> None:
-        """Move to the next phase. Raises KeyError for a step that the table does not have."""
-        self.now = TABLE[self.now, step]
+    def move(self, trigger: Trigger) -> None:
+        """Move to the next phase. Raises KeyError for a trigger that the table does not have."""
+        self.now = TABLE[self.now, trigger]

@@ -16,7 +16,7 @@ from runner.call.machine.lookup import (
     lookup_request,
 )
 from runner.call.machine.new_session import new_session
-from runner.call.machine.phase import CallPhase, Phase, Step, why_not
+from runner.call.machine.phase import CallPhase, Phase, Trigger, why_not
 from runner.call.machine.placement import Placement
 from runner.call.machine.session import Session
 from runner.call.machine.steering import refuse
@@ -145,7 +145,7 @@ class Reception:
     # Who takes the call
 
     def _claim(self, agent: Agent) -> list[Action]:
-        self.phase.move(Step.CLAIM)
+        self.phase.move(Trigger.CLAIM)
         limits = agent.limits
         return [
             ClaimCall(
@@ -180,7 +180,7 @@ class Reception:
             )
         except TemplateFailure as failure:
             return self._answer(agent, default_answer(agent.lookup, str(failure), 0.0), now)
-        self.phase.move(Step.LOOK_UP)
+        self.phase.move(Trigger.LOOK_UP)
         self._lookup = LookupAttempts(agent.lookup, request, self.call.id, now)
         return self._lookup.begin()
 
@@ -217,7 +217,7 @@ class Reception:
             self.detail = str(failure)
             self._turned_away_as = RingResult.FAILED
             return [*timers, *self._reject(UNAVAILABLE_STATUS)]
-        self.phase.move(Step.ANSWER)
+        self.phase.move(Trigger.ANSWER)
         if self._browser is not None and self._browser.offer is None:
             # The page has made the call itself.
             return [*timers, *self._answered(AnswerReplied(decided=Decided.DONE), now)]
@@ -237,7 +237,7 @@ class Reception:
         if replied.decided.is_done and self.session is not None:
             self.result = RingResult.ACCEPTED
             self.api_call_id = replied.api_call_id or self.api_call_id
-            self.phase.move(Step.ANSWERED)
+            self.phase.move(Trigger.ANSWERED)
             return [OpenSideband(), *self.session.begin(now, is_first=replied.decided is Decided.DONE)]
         if replied.decided is Decided.REFUSED:
             # The call rings on, and the API would refuse the same answer again.
@@ -273,7 +273,7 @@ class Reception:
         if self._browser is not None:
             # Nothing rings at the API: the browser gets the result in reply to its own request.
             return self._finish(self._turned_away_as)
-        self.phase.move(Step.REJECT)
+        self.phase.move(Trigger.REJECT)
         return [RejectCall(status=status)]
 
     def _rejected(self, replied: RejectReplied) -> list[Action]:
@@ -286,5 +286,5 @@ class Reception:
     def _finish(self, result: RingResult) -> list[Action]:
         self.result = result
         self.session = None
-        self.phase.move(Step.FINISH)
+        self.phase.move(Trigger.FINISH)
         return [Finish()]

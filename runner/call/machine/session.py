@@ -11,9 +11,9 @@ from runner.call.afterwards.jobs import jobs_after
 from runner.call.machine.added_messages import AddedMessages
 from runner.call.machine.call_ending import CallEnding
 from runner.call.machine.call_texts import CallTexts
-from runner.call.machine.connection import Connection
+from runner.call.machine.connection import CallConnection
 from runner.call.machine.fulfilment import Fulfilment
-from runner.call.machine.greeting import Greeting
+from runner.call.machine.greeting import CallGreeting
 from runner.call.machine.lead import Lead
 from runner.call.machine.limits import Consumption
 from runner.call.machine.phase import CallPhase, Phase
@@ -153,7 +153,7 @@ class Session:
             agents=agents,
             transfer_to=transfer_to,
         )
-        self.greeting = greeting = Greeting(
+        self.greeting = greeting = CallGreeting(
             phase=phase, speech=speech, serving=serving, texts=texts, messages=messages
         )
         self.fulfilment = Fulfilment(
@@ -168,7 +168,7 @@ class Session:
             lead=lead,
             greeting=greeting,
         )
-        self.connection = Connection(
+        self.connection = CallConnection(
             phase=phase,
             speech=speech,
             tools=tools,

@@ -57,14 +57,14 @@ from runner.model.event import (
 )
 from runner.model.values import Instant
 
-Handler: TypeAlias = Callable[[Session, Any, Instant], list[Intent]]
+EventHandler: TypeAlias = Callable[[Session, Any, Instant], list[Intent]]
 # Any: each handler takes events of just the type of its row, which no signature can say.
-Row: TypeAlias = Mapping[Phase, Handler]
+HandlersByPhase: TypeAlias = Mapping[Phase, EventHandler]
 
 _BILLED, _SPOKEN = Bill.hears, Speech.hears
 """Looked up once, and not at each event."""
 
-_ROWS: dict[type[CallEvent], Row] = {}
+_ROWS: dict[type[CallEvent], HandlersByPhase] = {}
 """The rows of the types of events that have come."""
 
 
@@ -103,7 +103,7 @@ def handle(session: Session, event: CallEvent, now: Instant) -> list[Action]:
     return actions + speech.ask(now)
 
 
-def row(event: CallEvent) -> Row:  # noqa: C901, PLR0912 - a table
+def row(event: CallEvent) -> HandlersByPhase:  # noqa: C901, PLR0912 - a table
     """What an event does in each phase. It depends on nothing but the event's type."""
     match event:
         case SidebandOpened():
@@ -177,7 +177,7 @@ def row(event: CallEvent) -> Row:  # noqa: C901, PLR0912 - a table
             assert_never(event)
 
 
-def _in(phases: Iterable[Phase], handler: Handler) -> dict[Phase, Handler]:
+def _in(phases: Iterable[Phase], handler: EventHandler) -> dict[Phase, EventHandler]:
     return dict.fromkeys(phases, handler)
 
 

@@ -31,12 +31,12 @@ from runner.model.steering import (
     GiveBack,
     Hush,
     SaySentence,
+    SentenceTiming,
     SetVariables,
     SteeringAct,
     TakeOver,
     TellAgent,
     TransferCall,
-    When,
 )
 from runner.model.values import Instant
 
@@ -173,7 +173,7 @@ class Steering:
                 assert_never(act)
 
     def _say(self, steered: Steered, act: SaySentence, now: Instant) -> list[Intent]:
-        is_first = act.when is When.NOW
+        is_first = act.when is SentenceTiming.NOW
         interrupts = is_first and self.speech.is_speaking(now)
         self.speech.queue.say(act.say, key=_SENTENCE + steered.id, is_persons=True, is_first=is_first)
         return [Interrupt()] if interrupts else []

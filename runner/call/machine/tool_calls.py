@@ -13,7 +13,7 @@ from runner.call.machine.intent import AddMessage, GoOn, InstructModel, Intent, 
 from runner.call.machine.limits import Consumption
 from runner.call.machine.open_call import OpenCall, kept
 from runner.call.machine.tool_outputs import ToolOutputs
-from runner.call.machine.tool_refusals import Refusal, RefusedBecause
+from runner.call.machine.tool_refusals import RefusedBecause, ToolRefusal
 from runner.call.recent_ids import NO_IDS
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.records.redaction import values_at
@@ -62,7 +62,7 @@ class ToolCalls:
         """Whether the model waits for any output."""
         return any(not call.in_background for call in self._open.values())
 
-    def begin(self, called: ToolCalled, agent: Agent, now: Instant) -> OpenCall | Refusal | None:
+    def begin(self, called: ToolCalled, agent: Agent, now: Instant) -> OpenCall | ToolRefusal | None:
         """Begin a tool call of the model; None when it was begun before.
 
         The API reports a call twice (with its item and with its response), and again after a duplicate event.
@@ -79,9 +79,9 @@ class ToolCalls:
         if tool is None or checked is None:
             known = ", ".join(tool.name for tool in agent.tools) or "none"
             error = f'there is no tool "{called.name}"; the tools are: {known}'
-            return Refusal(because=RefusedBecause.UNKNOWN_TOOL, error=error)
+            return ToolRefusal(because=RefusedBecause.UNKNOWN_TOOL, error=error)
         if isinstance(checked, str):
-            return Refusal(because=RefusedBecause.ARGUMENTS, error=checked)
+            return ToolRefusal(because=RefusedBecause.ARGUMENTS, error=checked)
         opened = OpenCall(
             call_id=called.call_id, response_id=called.response_id, agent=agent, tool=tool, arguments=checked
         )
@@ -167,7 +167,7 @@ class ToolCalls:
             return [*done, AddMessage(text=message), GoOn()]
         return [*done, *self.answer(replied.call_id, output, now)]
 
-    def refuse(self, called: ToolCalled, refusal: Refusal, now: Instant) -> list[Action]:
+    def refuse(self, called: ToolCalled, refusal: ToolRefusal, now: Instant) -> list[Action]:
         """Answer a tool call that is not carried out with an error that the model can correct."""
         output = ToolOutput.refused(refusal.error)
         return [refusal.entry(called.name), *self.answer(called.call_id, output, now, status="refused")]
@@ -237,7 +237,7 @@ class ToolCalls:
         """
         return [GoOn()] if self.take_settled() else []
 
-    def _condition(self, opened: OpenCall, now: Instant) -> Refusal | None:
+    def _condition(self, opened: OpenCall, now: Instant) -> ToolRefusal | None:
         """The tool's `when` condition now. A condition that cannot be evaluated does not hold."""
         tool, names = opened.tool, self._names_of(opened, now)
         if tool.when is None:
@@ -250,7 +250,7 @@ class ToolCalls:
             self.record.fault(str(failure))
             reason = ""
         error = reason or f"{tool.name} cannot be used now"
-        return Refusal(because=RefusedBecause.CONDITION, error=error)
+        return ToolRefusal(because=RefusedBecause.CONDITION, error=error)
 
     def _not_made(
         self, what: str, failure: TemplateFailure, opened: OpenCall, names: dict[str, Json]

@@ -14,7 +14,7 @@ from runner.call.machine.phase import CallPhase, Phase, why_not
 from runner.call.machine.serving_agent import ServingAgent
 from runner.call.machine.session_refresh import SessionRefresh
 from runner.call.machine.tool_calls import ToolCalls
-from runner.call.machine.tool_refusals import Refusal, RefusedBecause
+from runner.call.machine.tool_refusals import RefusedBecause, ToolRefusal
 from runner.call.machine.transfers import Transfer, Transfers
 from runner.call.records.deeds import Deeds
 from runner.call.tools.tool_result import ToolOutput
@@ -54,7 +54,7 @@ class ToolDispatch:
         intents: list[Intent] = []
         if was_missed:
             self.tools.responses.ended(called.response_id)
-        if isinstance(opened, Refusal):
+        if isinstance(opened, ToolRefusal):
             intents += self.tools.refuse(called, opened, now)
         elif was_missed and not opened.tool.is_repeatable:
             intents += self.tools.missed(opened, now)
@@ -63,7 +63,7 @@ class ToolDispatch:
         elif self.consumption.has_more_tool_calls_than(self.serving.agent.limits.max_tool_calls):
             # `LimitWatch` ends the call; a tool call over the limit is not carried out.
             error = "this call may use no more tools"
-            intents += self.tools.refuse(called, Refusal(because=RefusedBecause.LIMIT, error=error), now)
+            intents += self.tools.refuse(called, ToolRefusal(because=RefusedBecause.LIMIT, error=error), now)
         else:
             intents += self.tools.run(opened, binding, now)
         return intents + self.tools.go_on()
@@ -118,10 +118,10 @@ class ToolDispatch:
     ) -> list[Intent]:
         if self.phase.now is not Phase.TALKING:
             error = f"not now: {why_not(self.phase.now)}"
-            return [*self.tools.refuse(called, Refusal(because=RefusedBecause.ENDING, error=error), now)]
+            return [*self.tools.refuse(called, ToolRefusal(because=RefusedBecause.ENDING, error=error), now)]
         if self.lead.is_taken:
             error = "not now: a colleague leads the call"
-            return [*self.tools.refuse(called, Refusal(because=RefusedBecause.LEAD, error=error), now)]
+            return [*self.tools.refuse(called, ToolRefusal(because=RefusedBecause.LEAD, error=error), now)]
         match binding:
             case HangupBinding(say=goodbye):
                 self.tools.close(opened.call_id, "ok", now)

@@ -29,7 +29,7 @@ _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class ToolRefusal:
     """The tool call cannot be carried out. `error` tells the model how to correct it."""
 
     because: RefusedBecause

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from runner.call.addresses.target import is_target
 from runner.call.machine.call_texts import CallTexts
 from runner.call.machine.intent import AddMessage, End, GoOn, Intent
-from runner.call.machine.phase import CallPhase, Phase, Step
+from runner.call.machine.phase import CallPhase, Phase, Trigger
 from runner.call.machine.sentence import LAST_WORDS, wait_for_last_words
 from runner.call.machine.speech import Speech
 from runner.call.machine.tool_calls import ToolCalls
@@ -86,7 +86,7 @@ class Transfers:
     def announce(self, transfer: Transfer, now: Instant) -> list[Intent]:
         """Say the announcement first; request the transfer once the caller has heard it."""
         self._transfer = transfer
-        self.phase.move(Step.ANNOUNCE)
+        self.phase.move(Trigger.ANNOUNCE)
         sentence = self.texts.text(transfer.say, now) if transfer.say is not None else ""
         is_persons = transfer.deed_id is not None
         if sentence and is_persons and self.speech.is_closed:
@@ -131,7 +131,7 @@ class Transfers:
 
     def _refer(self, transfer: Transfer, now: Instant) -> list[Intent]:
         """Request the transfer, unless a template has rendered something that is not an address."""
-        self.phase.move(Step.REFER)
+        self.phase.move(Trigger.REFER)
         # The caller is being put through: an announcement that could not be said in time is dropped.
         self.speech.queue.withdraw(ANNOUNCEMENT)
         waited = ClearTimer(timer=LAST_WORDS)
@@ -155,7 +155,7 @@ class Transfers:
                 transfer, target=transfer.fallback, name=transfer.fallback_name, fallback=None
             )
             return [*intents, *self._refer(self._transfer, now)]
-        self.phase.move(Step.STAY)
+        self.phase.move(Trigger.STAY)
         if transfer.deed_id is not None:
             self.deeds.settle(transfer.deed_id, DeedResult.NOT_COMPLETED, now, detail)
             intents += [AddMessage(text=NOT_TRANSFERRED), GoOn()]

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from runner.call.records.digit_runs import DigitRun, digit_runs
-from runner.call.records.sensitive_spans import Span
+from runner.call.records.sensitive_spans import TextRange
 
 _TOKEN = re.compile(r"\w+|\W")
 _MOST_DIGITS = 40
@@ -30,7 +30,7 @@ class KnownValues:
         self._sizes = sorted({len(number) for number in self._numbers})
         self._link()
 
-    def spans(self, text: str, runs: Sequence[DigitRun]) -> Iterator[Span]:
+    def spans(self, text: str, runs: Sequence[DigitRun]) -> Iterator[TextRange]:
         """The spans of the values. `runs` are the text's runs of digits."""
         yield from self._words(text)
         for run in runs if self._sizes else ():
@@ -70,7 +70,7 @@ class KnownValues:
             state = self._fall_back[state]
         return self._next[state].get(token, 0)
 
-    def _words(self, text: str) -> Iterator[Span]:
+    def _words(self, text: str) -> Iterator[TextRange]:
         starts: list[int] = []
         state = 0
         for match in _TOKEN.finditer(text) if len(self._next) > 1 else ():

@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from runner.call.records.digit_runs import digit_runs
 from runner.call.records.known_values import KnownValues
-from runner.call.records.sensitive_spans import Span, sensitive_spans
+from runner.call.records.sensitive_spans import TextRange, sensitive_spans
 from runner.model.agent import Recording, Sensitive
 from runner.model.json_text import read_json
 from runner.model.record import CallRecord, Deed, ToolUse
@@ -40,7 +40,7 @@ _SHORTEST = 4
 _SHORTEST_NUMBER = 3
 """A shorter value at a path is masked only in its own place: "yes" and "12" stand everywhere."""
 
-Path: TypeAlias = tuple[str, ...]
+FieldPath: TypeAlias = tuple[str, ...]
 
 
 class Redactor:
@@ -169,11 +169,11 @@ class Redactor:
     def _turn(self, text: str) -> str | None:
         return self.text(text) if self.keeps_transcript else None
 
-    def _at_paths(self, value: Json, paths: Collection[Path]) -> Json:
+    def _at_paths(self, value: Json, paths: Collection[FieldPath]) -> Json:
         self._learn(value, paths)
         return self.data(_without(value, paths))
 
-    def _learn(self, value: Json, paths: Collection[Path]) -> None:
+    def _learn(self, value: Json, paths: Collection[FieldPath]) -> None:
         known = len(self._values)
         self._values |= values_at(value, paths)
         if len(self._values) > known:
@@ -190,7 +190,7 @@ def _as_object(arguments: Json) -> JsonObject | None:
     return arguments if isinstance(arguments, dict) else None
 
 
-def values_at(value: Json, paths: Iterable[Path]) -> set[str]:
+def values_at(value: Json, paths: Iterable[FieldPath]) -> set[str]:
     """Everything at or below these paths, as text, except values too short to be sensitive.
 
     Every entry of a list is searched.
@@ -199,7 +199,7 @@ def values_at(value: Json, paths: Iterable[Path]) -> set[str]:
     return {leaf for leaf in leaves if len(leaf) >= (_SHORTEST_NUMBER if leaf.isdecimal() else _SHORTEST)}
 
 
-def _at(value: Json, path: Path) -> Iterator[Json]:
+def _at(value: Json, path: FieldPath) -> Iterator[Json]:
     if isinstance(value, list | tuple):
         for entry in value:
             yield from _at(entry, path)
@@ -239,7 +239,7 @@ def _has_more(value: Json, most: int) -> bool:
     return left < 0
 
 
-def _without(value: Json, paths: Collection[Path]) -> Json:
+def _without(value: Json, paths: Collection[FieldPath]) -> Json:
     """The value with a mark at each of the paths; null stays, since it gives nothing away."""
     if isinstance(value, list | tuple):
         return [_without(entry, paths) for entry in value]
@@ -255,9 +255,9 @@ def _without(value: Json, paths: Collection[Path]) -> Json:
     return masked
 
 
-def _masked(text: str, masks: Sequence[tuple[Span, str]]) -> str:
+def _masked(text: str, masks: Sequence[tuple[TextRange, str]]) -> str:
     """The text with a mark in place of each span. Where spans meet, the first one names the mark."""
-    merged: list[tuple[Span, int]] = []
+    merged: list[tuple[TextRange, int]] = []
     for order in sorted(range(len(masks)), key=lambda order: masks[order][0]):
         start, end = masks[order][0]
         if merged and start < merged[-1][0][1]:

@@ -17,7 +17,7 @@ from typing import TypeAlias
 from runner.call.records.digit_runs import DigitRun
 from runner.model.agent import Sensitive
 
-Span: TypeAlias = tuple[int, int]
+TextRange: TypeAlias = tuple[int, int]
 """Begin and end in a text."""
 
 _CARD_DIGITS = 13, 19
@@ -31,7 +31,9 @@ _MOST_CANDIDATES = 300
 _EMAIL = re.compile(r"(?<![\w.%+'-])[\w.%+'-]++@[\w-]++(?:\.[\w-]++)+")
 
 
-def sensitive_spans(kind: Sensitive, text: str, runs: Sequence[DigitRun], country: str) -> Iterator[Span]:
+def sensitive_spans(
+    kind: Sensitive, text: str, runs: Sequence[DigitRun], country: str
+) -> Iterator[TextRange]:
     """The spans of this kind. `runs` are the text's; `country` is for telephone numbers."""
     return _FINDERS[kind](text, runs, country)
 
@@ -57,7 +59,7 @@ _VALUES = {
 """The value of a digit, plain and doubled."""
 
 
-def _cards(_text: str, runs: Sequence[DigitRun], _country: str) -> Iterator[Span]:
+def _cards(_text: str, runs: Sequence[DigitRun], _country: str) -> Iterator[TextRange]:
     for run in runs:
         windows = list(run.windows(*_CARD_DIGITS))
         for window, is_card in zip(windows, _luhn(run.digits, windows), strict=True):
@@ -65,7 +67,7 @@ def _cards(_text: str, runs: Sequence[DigitRun], _country: str) -> Iterator[Span
                 yield run.span_of(*window)
 
 
-def _social_security(_text: str, runs: Sequence[DigitRun], _country: str) -> Iterator[Span]:
+def _social_security(_text: str, runs: Sequence[DigitRun], _country: str) -> Iterator[TextRange]:
     for run in runs:
         for first, behind in run.windows(_SSN_DIGITS, _SSN_DIGITS):
             if _is_grouped_as_ssn(run, first) and _is_given_out(run.digits[first:behind]):
@@ -84,7 +86,7 @@ def _is_given_out(digits: str) -> bool:
     return not (area in ("000", "666") or area[0] == "9" or group == "00" or serial == "0000")
 
 
-def _phones(text: str, runs: Sequence[DigitRun], country: str) -> Iterator[Span]:
+def _phones(text: str, runs: Sequence[DigitRun], country: str) -> Iterator[TextRange]:
     candidates = [run for run in runs if len(run.digits) >= _FEWEST_PHONE_DIGITS]
     if not candidates:
         return
@@ -103,7 +105,7 @@ def _phones(text: str, runs: Sequence[DigitRun], country: str) -> Iterator[Span]
             yield match.start, match.end
 
 
-def _without(text: str, spans: Sequence[Span]) -> str:
+def _without(text: str, spans: Sequence[TextRange]) -> str:
     """The text with letters in place of these parts."""
     parts, at = [], 0
     for start, end in spans:
@@ -112,12 +114,12 @@ def _without(text: str, spans: Sequence[Span]) -> str:
     return "".join([*parts, text[at:]])
 
 
-def _emails(text: str, _runs: Sequence[DigitRun], _country: str) -> Iterator[Span]:
+def _emails(text: str, _runs: Sequence[DigitRun], _country: str) -> Iterator[TextRange]:
     for match in _EMAIL.finditer(text):
         yield match.span()
 
 
-_FINDERS: Mapping[Sensitive, Callable[[str, Sequence[DigitRun], str], Iterator[Span]]] = {
+_FINDERS: Mapping[Sensitive, Callable[[str, Sequence[DigitRun], str], Iterator[TextRange]]] = {
     Sensitive.PAYMENT_CARD: _cards,
     Sensitive.SSN: _social_security,
     Sensitive.PHONE: _phones,

@@ -6,8 +6,8 @@ Those of the vocabularies Applicator and Unevaluated, and references.
 from collections.abc import Collection, Iterator, Mapping
 from itertools import count
 
-from runner.call.schemas.check import Check, Rule
-from runner.call.schemas.keywords import matches
+from runner.call.schemas.check import Check, KeywordRule
+from runner.call.schemas.keywords import has_pattern
 from runner.model.values import Json
 
 # Lists
@@ -32,7 +32,7 @@ def _contains(check: Check, schema: Json) -> None:
     fitting = [
         index
         for index, entry in enumerate(check.value)
-        if check.run.check(schema, entry, (*check.path, index)).fits
+        if check.validation.check(schema, entry, (*check.path, index)).fits
     ]
     check.seen.update(fitting)
     least, most = check.schema.get("minContains", 1), check.schema.get("maxContains")
@@ -61,8 +61,8 @@ def _pattern_properties(check: Check, schemas: Json) -> None:
     if isinstance(check.value, dict):
         for source, schema in schemas.items():
             for name, entry in check.value.items():
-                check.run.spend(1)
-                if matches(check, source, name):
+                check.validation.spend(1)
+                if has_pattern(check, source, name):
                     check.part(schema, name, entry)
 
 
@@ -84,15 +84,15 @@ def _others(check: Check) -> Iterator[str]:
     declared = check.schema.get("properties", {})
     patterns = check.schema.get("patternProperties", {})
     for name in check.value:
-        check.run.spend(1)
-        if name not in declared and not any(matches(check, source, name) for source in patterns):
+        check.validation.spend(1)
+        if name not in declared and not any(has_pattern(check, source, name) for source in patterns):
             yield name
 
 
 def _property_names(check: Check, schema: Json) -> None:
     if isinstance(check.value, dict):
         for name in check.value:
-            check.misfits += check.run.check(schema, name, (*check.path, name)).misfits
+            check.misfits += check.validation.check(schema, name, (*check.path, name)).misfits
 
 
 def _dependent_schemas(check: Check, schemas: Json) -> None:
@@ -112,7 +112,7 @@ def _unevaluated_properties(check: Check, schema: Json) -> None:
 
 
 def _ref(check: Check, reference: Json) -> None:
-    check.follow(check.run.source.target(reference))
+    check.follow(check.validation.source.target(reference))
 
 
 def _all_of(check: Check, schemas: Json) -> None:
@@ -125,7 +125,7 @@ def _any_of(check: Check, schemas: Json) -> None:
     for schema in schemas:
         checks.append(check.same(schema))
         check.learn(checks[-1])
-        if checks[-1].fits and not check.run.source.tracks:
+        if checks[-1].fits and not check.validation.source.tracks:
             return
     if not any(each.fits for each in checks):
         check.refuse("anyOf")
@@ -152,7 +152,7 @@ def _if(check: Check, schema: Json) -> None:
         check.follow(branch)
 
 
-APPLICATORS: Mapping[str, Rule] = {
+APPLICATORS: Mapping[str, KeywordRule] = {
     "$ref": _ref,
     "$dynamicRef": _ref,
     "additionalProperties": _additional_properties,
@@ -169,7 +169,7 @@ APPLICATORS: Mapping[str, Rule] = {
     "properties": _properties,
     "propertyNames": _property_names,
 }
-UNEVALUATED: Mapping[str, Rule] = {
+UNEVALUATED: Mapping[str, KeywordRule] = {
     "unevaluatedItems": _unevaluated_items,
     "unevaluatedProperties": _unevaluated_properties,
 }

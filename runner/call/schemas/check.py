@@ -11,7 +11,7 @@ MAX_STEPS = 20_000
 
 _CHARACTERS_A_STEP = 50
 
-Path: TypeAlias = tuple[str | int, ...]
+ValuePath: TypeAlias = tuple[str | int, ...]
 
 
 class UncheckableError(Exception):
@@ -22,7 +22,7 @@ class UncheckableError(Exception):
 class Misfit:
     """One thing that does not fit."""
 
-    path: Path
+    path: ValuePath
     """Its place in the value."""
     keyword: str
     """The keyword that refuses it."""
@@ -50,10 +50,10 @@ class Source(Protocol):
 class Check:
     """One schema and one value, with the misfits so far."""
 
-    run: "Run"
+    validation: "Validation"
     schema: JsonObject
     value: Json
-    path: Path
+    path: ValuePath
     misfits: list[Misfit] = field(default_factory=list)
     seen: set[str | int] = field(default_factory=set)
     """The keys or indices that were evaluated with success. Kept only where a keyword needs them."""
@@ -65,22 +65,22 @@ class Check:
 
     def refuse(self, keyword: str, *, missing: str = "") -> None:
         """Note that the keyword does not allow the value. Raises UncheckableError."""
-        self.run.spend(1)
+        self.validation.spend(1)
         self.misfits.append(
             Misfit(path=self.path, keyword=keyword, schema=self.schema, value=self.value, missing=missing)
         )
 
     def part(self, schema: Json, step: str | int, value: Json) -> bool:
         """Check a part of the value, and adopt its misfits."""
-        result = self.run.check(schema, value, (*self.path, step))
+        result = self.validation.check(schema, value, (*self.path, step))
         self.misfits += result.misfits
-        if self.run.source.tracks:
+        if self.validation.source.tracks:
             self.seen.add(step)
         return result.fits
 
     def same(self, schema: Json) -> "Check":
         """Check the same value against another schema, and adopt nothing."""
-        return self.run.check(schema, self.value, self.path)
+        return self.validation.check(schema, self.value, self.path)
 
     def follow(self, schema: Json) -> None:
         """Check the same value against another schema, and adopt its misfits."""
@@ -94,21 +94,23 @@ class Check:
             self.seen |= other.seen
 
 
-Rule: TypeAlias = Callable[[Check, Json], None]
+KeywordRule: TypeAlias = Callable[[Check, Json], None]
 """What a keyword does with its argument."""
 
 
-class Run:
+class Validation:
     """All checks of one value. Counts their steps."""
 
-    def __init__(self, source: Source, rules: Mapping[str, Rule], last_rules: Mapping[str, Rule]) -> None:
+    def __init__(
+        self, source: Source, rules: Mapping[str, KeywordRule], last_rules: Mapping[str, KeywordRule]
+    ) -> None:
         """`last_rules` belong to keywords that look at what all others in the same schema have evaluated."""
         self.source = source
         self._rules = rules
         self._last_rules = last_rules
         self._steps_left = MAX_STEPS
 
-    def check(self, schema: Json, value: Json, path: Path) -> Check:
+    def check(self, schema: Json, value: Json, path: ValuePath) -> Check:
         """Evaluate every keyword of a schema for a value. Raises UncheckableError."""
         self.spend(1)
         if not isinstance(schema, Mapping):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sized
 from fractions import Fraction
 from operator import ge, gt, le, lt
 
-from runner.call.schemas.check import Check, Rule
+from runner.call.schemas.check import Check, KeywordRule
 from runner.call.schemas.formats import has_format
 from runner.model.values import Json
 
@@ -62,14 +62,14 @@ def _is_of(value: Json, name: str) -> bool:
 
 
 def _enum(check: Check, values: Json) -> None:
-    check.run.spend(_size(check.value) + sum(map(_size, values)))
+    check.validation.spend(_size(check.value) + sum(map(_size, values)))
     wanted = key(check.value)
     if all(key(value) != wanted for value in values):
         check.refuse("enum")
 
 
 def _const(check: Check, value: Json) -> None:
-    check.run.spend(_size(check.value) + _size(value))
+    check.validation.spend(_size(check.value) + _size(value))
     if key(value) != key(check.value):
         check.refuse("const")
 
@@ -77,7 +77,7 @@ def _const(check: Check, value: Json) -> None:
 # Bounds
 
 
-def _bound(keyword: str, kind: type[Sized] | None, is_beyond: Callable[[float, float], bool]) -> Rule:
+def _bound(keyword: str, kind: type[Sized] | None, is_beyond: Callable[[float, float], bool]) -> KeywordRule:
     """A bound of the length of texts, lists or objects; without a `kind`, of numbers."""
 
     def rule(check: Check, bound: Json) -> None:
@@ -116,14 +116,14 @@ def _multiple_of(check: Check, factor: Json) -> None:
 
 
 def _pattern(check: Check, source: Json) -> None:
-    if isinstance(check.value, str) and not matches(check, source, check.value):
+    if isinstance(check.value, str) and not has_pattern(check, source, check.value):
         check.refuse("pattern")
 
 
-def matches(check: Check, source: str, text: str) -> bool:
+def has_pattern(check: Check, source: str, text: str) -> bool:
     """Whether a pattern of the schema is found in a text."""
-    check.run.spend_text(text)
-    return check.run.source.pattern(source).search(text) is not None
+    check.validation.spend_text(text)
+    return check.validation.source.pattern(source).search(text) is not None
 
 
 def _format(check: Check, name: Json) -> None:
@@ -136,7 +136,7 @@ def _format(check: Check, name: Json) -> None:
 
 def _unique_items(check: Check, wanted: Json) -> None:
     if wanted is True and isinstance(check.value, list):
-        check.run.spend(_size(check.value))
+        check.validation.spend(_size(check.value))
         if len({key(entry) for entry in check.value}) < len(check.value):
             check.refuse("uniqueItems")
 
@@ -159,7 +159,7 @@ def _dependent_required(check: Check, names_of: Json) -> None:
                     check.refuse("dependentRequired", missing=name)
 
 
-KEYWORDS: Mapping[str, Rule] = {
+KEYWORDS: Mapping[str, KeywordRule] = {
     **{keyword: _bound(keyword, *of) for keyword, of in _BOUNDS.items()},
     "const": _const,
     "dependentRequired": _dependent_required,

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from runner.call.regex import compile_regex
 from runner.call.schemas.applicators import APPLICATORS, UNEVALUATED
-from runner.call.schemas.check import Misfit, Run, UncheckableError
+from runner.call.schemas.check import Misfit, UncheckableError, Validation
 from runner.call.schemas.keywords import KEYWORDS
 from runner.model.values import Json, JsonObject
 
@@ -36,7 +36,7 @@ class Schema:
     def misfits(self, value: Json, most: int = 1) -> list[Misfit]:
         """The first few things that do not fit. Raises UncheckableError."""
         try:
-            return Run(self, _RULES, UNEVALUATED).check(self.root, value, ()).misfits[:most]
+            return Validation(self, _RULES, UNEVALUATED).check(self.root, value, ()).misfits[:most]
         except RecursionError:
             raise UncheckableError("the schema leads back to itself") from None
         except (AttributeError, LookupError, TypeError, ValueError):

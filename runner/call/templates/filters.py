@@ -62,7 +62,7 @@ def text(value: Any) -> str:
     return to_json(value)
 
 
-def plain(value: Any) -> Json:
+def json_data(value: Any) -> Json:
     """A value of an expression as JSON data of its own; fails on anything that is not data."""
     if isinstance(value, (str, bool, int)):
         return value
@@ -73,15 +73,15 @@ def plain(value: Any) -> Json:
             raise TemplateFailure(f"{value} is not a number that JSON can hold")
         return value
     if isinstance(value, Mapping):
-        return {text(key): plain(entry) for key, entry in value.items()}
+        return {text(key): json_data(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple, range, Iterator)):
-        return [plain(entry) for entry in value]
+        return [json_data(entry) for entry in value]
     raise TemplateFailure("the value of the expression is not data")
 
 
 def to_json(value: Any) -> str:
     """Compact JSON, with non-ASCII characters as they are."""
-    return compact_json(plain(value))
+    return compact_json(json_data(value))
 
 
 def bounded(length: int) -> None:

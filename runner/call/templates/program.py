@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.runtime import Context
 
-from runner.call.templates.filters import MAX_CHARS, bounded, plain
+from runner.call.templates.filters import MAX_CHARS, bounded, json_data
 from runner.call.templates.reasons import reason_of
 from runner.call.templates.references import Reference, check_syntax, output_references, references
-from runner.call.templates.sandbox import Bounding, Names, Write, environment
+from runner.call.templates.sandbox import Bounding, Names, WriteValue, environment
 from runner.call.templates.sure import is_sure
 from runner.call.templates.syntax_errors import as_template_error
 from runner.errors import TemplateError, TemplateFailure
@@ -32,7 +32,7 @@ class Program:
 
     __slots__ = ("_environment", "_line_of", "_root", "_tree", "is_sure", "is_whole", "references")
 
-    def __init__(self, source: str, write: Write, *, typed: bool) -> None:
+    def __init__(self, source: str, write: WriteValue, *, typed: bool) -> None:
         self._environment = environment(write)
         self._root: Root | None = None
         self._line_of: Callable[[int], int] | None = None
@@ -81,7 +81,7 @@ class Program:
         context = Names(self._environment, names)
         try:
             parts = _bounded_parts(self._compiled()(context))
-            return plain(context.vars["result"]) if self.is_whole else "".join(parts)
+            return json_data(context.vars["result"]) if self.is_whole else "".join(parts)
         except Exception as error:
             # Operators and filters may raise anything for data that they do not expect.
             raise TemplateFailure(reason_of(error), line=self._failed_line(error)) from None
@@ -96,7 +96,7 @@ class Program:
         return line
 
 
-def parts_of_result(source: str, write: Write) -> tuple[Reference, ...]:
+def parts_of_result(source: str, write: WriteValue) -> tuple[Reference, ...]:
     """The names in a template whose values can become part of the result. It has been compiled before."""
     return output_references(environment(write).parse(source))
 

@@ -54,7 +54,7 @@ def reason_of(error: Exception) -> str:
         case RecursionError():
             return "the data is nested too deeply"
         case _:
-            return _in_words(quoted(str(error).partition("\n")[0]) or type(error).__name__)
+            return _in_words(requoted(str(error).partition("\n")[0]) or type(error).__name__)
 
 
 def _in_words(text: str) -> str:
@@ -76,7 +76,7 @@ def _in_words(text: str) -> str:
     return text
 
 
-def quoted(message: str) -> str:
+def requoted(message: str) -> str:
     """A message of Jinja's or Python's with our quotation marks."""
     return _QUOTED.sub(r'"\1"', message)
 

@@ -34,7 +34,7 @@ MAX_BITS = 4_096
 """The largest product or power."""
 _LOOP = frozenset({"first", "index", "index0", "last", "length", "nextitem", "previtem"})
 
-Write = Callable[[Any], str]
+WriteValue = Callable[[Any], str]
 """How the value of an expression is written into text."""
 
 
@@ -200,7 +200,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: WriteValue) -> None:
         super().__init__(undefined=Null, finalize=write, keep_trailing_newline=True, optimized=False)
         self.globals = {}
         self.filters = {name: _counted(name, function) for name, function in filters.items()}
@@ -253,6 +253,6 @@ def _sum(context: Context, left: Any, right: Any) -> Any:
 
 
 @lru_cache(maxsize=8)
-def environment(write: Write) -> _Environment:
+def environment(write: WriteValue) -> _Environment:
     """The environment in which values are written so."""
     return _Environment(write)

@@ -4,7 +4,7 @@ import re
 
 from jinja2 import TemplateSyntaxError
 
-from runner.call.templates.reasons import quoted
+from runner.call.templates.reasons import requoted
 from runner.errors import TemplateError
 
 _CLOSED_BY = {
@@ -117,6 +117,6 @@ def _in_our_words(error: TemplateSyntaxError) -> str:
     message = re.sub(r" at \d+$", "", message)
     message = re.sub(r"\. Jinja was looking for .* closed is ('\w+')", r": \1 is not closed", message)
     message = message.replace("token ", "").replace("end of print statement", "}}")
-    message = quoted(message.replace("end of statement block", "%}"))
+    message = requoted(message.replace("end of statement block", "%}"))
     message += next((hint for end, hint in _CLOSED_BY.items() if message.endswith(end)), "")
     return f"{message[0].lower()}{message[1:]}"

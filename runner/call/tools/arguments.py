@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from runner.call.schemas.check import Misfit, Path, UncheckableError
+from runner.call.schemas.check import Misfit, UncheckableError, ValuePath
 from runner.call.schemas.formats import FORMATS
 from runner.call.schemas.left_out import without_left_out
 from runner.call.schemas.schema import Schema
@@ -106,7 +106,7 @@ def _unknown(name: str, instance: JsonObject, schema: JsonObject) -> str:
     return f"there is no argument {unknown}; " + (f"there is {there_is}" if there_is else "send none")
 
 
-def _written(path: Path) -> str:
+def _written(path: ValuePath) -> str:
     name = ""
     for step in path:
         name = f"{name}[{step}]" if isinstance(step, int) else _below(name, step)

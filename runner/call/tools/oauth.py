@@ -86,7 +86,7 @@ def token_request(grant: Grant, way: ClientAuth, timeout_s: float) -> HttpReques
     )
 
 
-def read_token(reply: HttpReply, now: Instant) -> Token | NoToken:
+def token_of_reply(reply: HttpReply, now: Instant) -> Token | NoToken:
     """The token in a reply, or why there is none. Never raises."""
     if reply.failure is not None or reply.status is None:
         failure = reply.failure or Failure.CONNECTION

@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 from runner.call.templates.template import as_text, render
 from runner.call.tools.style import pairs
 from runner.model.json_text import compact_json
-from runner.model.tool import Body, BodyKind, Style
+from runner.model.tool import Body, BodyKind, ParameterStyle
 from runner.model.values import Json, JsonObject
 
 
@@ -35,7 +35,7 @@ def encoded_body(body: Body, names: JsonObject, message_id: str) -> tuple[str, b
             assert_never(body.kind)
 
 
-def field_pairs(fields: JsonObject, styles: Mapping[str, Style]) -> Iterator[tuple[str, str]]:
+def field_pairs(fields: JsonObject, styles: Mapping[str, ParameterStyle]) -> Iterator[tuple[str, str]]:
     """Names with texts, not encoded yet."""
     for name, value in fields.items():
         yield from pairs(name, value, styles.get(name))

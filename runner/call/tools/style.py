@@ -4,21 +4,21 @@ from collections.abc import Iterator, Mapping
 
 from runner.call.templates.template import as_text
 from runner.model.json_text import compact_json
-from runner.model.tool import Style
+from runner.model.tool import ParameterStyle
 from runner.model.values import Json
 
-_SEPARATORS = {Style.COMMAS: ",", Style.SPACES: " ", Style.PIPES: "|"}
+_SEPARATORS = {ParameterStyle.COMMAS: ",", ParameterStyle.SPACES: " ", ParameterStyle.PIPES: "|"}
 
 
-def pairs(name: str, value: Json, style: Style | None) -> Iterator[tuple[str, str]]:
+def pairs(name: str, value: Json, style: ParameterStyle | None) -> Iterator[tuple[str, str]]:
     """The pairs for a named value. Without a style a list repeats the name and an object is JSON."""
     if value is None:
         return
-    if style is Style.JSON:
+    if style is ParameterStyle.JSON:
         yield name, compact_json(value)
-    elif style is Style.BRACKETS and isinstance(value, (list, Mapping)):
+    elif style is ParameterStyle.BRACKETS and isinstance(value, (list, Mapping)):
         yield from _bracketed(name, value)
-    elif style is Style.NAMES and isinstance(value, Mapping):
+    elif style is ParameterStyle.NAMES and isinstance(value, Mapping):
         for key, entry in value.items():
             yield from pairs(key, entry, None)
     elif style in _SEPARATORS and isinstance(value, (list, Mapping)):

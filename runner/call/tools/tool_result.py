@@ -36,13 +36,13 @@ class ToolOutput:
         """A success: text as it is, anything else as compact JSON, both cut at `max_chars`."""
         text = answer if isinstance(answer, str) else compact_json(answer)
         text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be sent on
-        return cls(text=cut(text, result.max_chars), ok=True, http_status=http_status)
+        return cls(text=cut_marked(text, result.max_chars), ok=True, http_status=http_status)
 
     @classmethod
     def refused(cls, error: str) -> Self:
         """A call that was never carried out; the model can correct it. It may quote what the model made
         up."""
-        error = cut(error, LONGEST_REFUSAL)
+        error = cut_marked(error, LONGEST_REFUSAL)
         return cls(text=compact_json({"error": error}), ok=False, error=error)
 
 
@@ -81,11 +81,11 @@ def error_output(
         output["reply"] = reply
     on_error = _text(result.on_error, names)
     if on_error:
-        output["on_error"] = cut(on_error, result.max_chars)
+        output["on_error"] = cut_marked(on_error, result.max_chars)
     return ToolOutput(text=compact_json(output), ok=False, error=error, http_status=status)
 
 
-def cut(text: str, limit: int) -> str:
+def cut_marked(text: str, limit: int) -> str:
     """The text, or its beginning with a mark that says how much there was; never longer than `limit`."""
     if len(text) <= limit:
         return text
@@ -99,10 +99,10 @@ def _refusal(reply: EndpointReply, limit: int) -> Json:
         return None
     if reply.is_json:
         text = compact_json(reply.value)
-        return reply.value if len(text) <= limit else cut(text, limit)
+        return reply.value if len(text) <= limit else cut_marked(text, limit)
     if reply.text is None or reply.media_type == "text/html" or _HTML.match(reply.text):
         return None
-    return cut(reply.text.strip(), limit)
+    return cut_marked(reply.text.strip(), limit)
 
 
 def _answer(result: ResultSpec, reply: EndpointReply) -> Json:

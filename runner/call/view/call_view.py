@@ -12,7 +12,7 @@ from runner.model.conversation_event import TranscriptGrew
 from runner.model.record import CallRecord, Deed, ToolUse
 from runner.model.values import Instant, Json, JsonObject
 
-Change: TypeAlias = tuple[str, JsonObject]
+ViewChange: TypeAlias = tuple[str, JsonObject]
 """The name of an event in the admin API's streams, and its data."""
 
 MOST_SHOWN = 500
@@ -116,7 +116,7 @@ class CallView:
             "shows_words": session is not None and self._masking(session).shows_words,
         }
 
-    def changes(self, now: Instant) -> Iterator[Change]:
+    def changes(self, now: Instant) -> Iterator[ViewChange]:
         """What is new since the last look."""
         before, self._shown = self._shown, self._parts(now)
         spans_before, self._spans = self._spans, self._all_spans()
@@ -129,7 +129,7 @@ class CallView:
                 elif known.get(key) != part:
                     yield kind, part
 
-    def words(self, grew: TranscriptGrew, now: Instant) -> Change | None:
+    def words(self, grew: TranscriptGrew, now: Instant) -> ViewChange | None:
         """More words of a turn; None where words are not shown as they come."""
         session = self._machine.session
         if session is None or not self._masking(session).shows_words:

@@ -23,7 +23,7 @@ from runner.config.checking.checked import Checked
 from runner.config.checking.scope import Scope
 from runner.config.checking.suggest import did_you_mean
 from runner.config.checking.trial import Trial, check_rendering
-from runner.config.node import Node, Run
+from runner.config.node import Node, TextRun
 from runner.config.problem import Problems
 from runner.config.reading.characters import split_lines
 from runner.config.reading.files import Directory
@@ -278,5 +278,7 @@ def _shape(node: Node | None = None, *others: Node) -> Shape:
 def _whole_file(name: str, text: str) -> Node:
     """The text of a file as a value whose places are in that file."""
     lines = split_lines(text)
-    runs = [Run(line=number, column=1, place=Place(name, number, 1)) for number in range(1, len(lines) + 1)]
+    runs = [
+        TextRun(line=number, column=1, place=Place(name, number, 1)) for number in range(1, len(lines) + 1)
+    ]
     return Node(value="\n".join(lines), text=text, place=Place(name, 1, 1), runs=tuple(runs))

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from runner.call.templates.template import compile_template
-from runner.config.checking.egress_hosts import host_of, plain
+from runner.config.checking.egress_hosts import host_of, same_form
 from runner.config.checking.suggest import or_there_is
 from runner.config.node import Node
 from runner.config.problem import Problems
@@ -23,7 +23,7 @@ def environment_hosts(environment: Node | None, problems: Problems) -> Hosts:
     urls_by_host = {}
     for name, address in node.items() if node is not None else ():
         if _is_origin(address.text):
-            urls_by_host[plain(name)] = address.text.rstrip("/")
+            urls_by_host[same_form(name)] = address.text.rstrip("/")
         elif isinstance(address.value, str | int | float):  # the schema refuses anything else
             message = (
                 f'"{address.text}" cannot replace a host; write scheme, host and port, '
@@ -66,7 +66,7 @@ def check_hosts_are_asked(
     hosts = {host_of(url) for agent in agents for url in _urls(agent)} | {host_of(url.text) for url in urls}
     for name in dict(node.items()):
         is_host = "/" not in name  # anything else is reported where it is written
-        if is_host and plain(name) not in hosts:
+        if is_host and same_form(name) not in hosts:
             message = f'no request goes to the host "{name}"{or_there_is(name, hosts)}'
             problems.error(node.key_place(name), "unknown-host", message)
 

@@ -12,8 +12,8 @@ from functools import partial
 from runner.call.schemas.schema import compile_pattern
 from runner.config.building.schema_walk import circular_references, resolved
 from runner.config.checking.schema_shapes import flow_data
-from runner.config.checking.schema_types import fits
-from runner.config.checking.schema_words import expected, shown_value
+from runner.config.checking.schema_types import has_type
+from runner.config.checking.schema_words import demanded, shown_value
 from runner.config.checking.suggest import did_you_mean, nearest, one_of
 from runner.config.node import Node
 from runner.config.problem import Problems
@@ -189,9 +189,9 @@ class _Check:
         ):
             return
         for choice in choices.entries():
-            if not fits(choice, {"type": kind.data()}, exactly=True):
+            if not has_type(choice, {"type": kind.data()}, exactly=True):
                 types = " or ".join(entry.text for entry in kind.entries() or (kind,))
-                right = expected({"type": kind.data()})
+                right = demanded({"type": kind.data()})
                 message = f'"enum" has {flow_data(choice.data())}, but "type" is {types}; write {right}'
                 self._problems.warning(choice.place, self._rule, message)
 

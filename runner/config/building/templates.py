@@ -41,7 +41,7 @@ def spoken(node: Node | None, scope: Scope, problems: Problems) -> CompiledTempl
     return compiled
 
 
-def address(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:
+def url_template(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:
     """The template of a URL, in which no single brace is meant literally."""
     return template(node, scope, problems, has_no_braces=True)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from runner.call.tools.tool_request import CONNECTION, OURS
 from runner.config.building.duration import duration_s
 from runner.config.building.secrets import written_secret
-from runner.config.building.templates import address, template, templated
+from runner.config.building.templates import template, templated, url_template
 from runner.config.checking.scope import Scope
 from runner.config.node import Node
 from runner.config.problem import Problems
@@ -94,7 +94,7 @@ class _Builder:
 
     def _url(self) -> "CompiledTemplate | None":
         node = self._node.get("url")
-        compiled = address(node, self._scope, self._problems)
+        compiled = url_template(node, self._scope, self._problems)
         return compiled if node is not None and compiled is not None and self._is_url(node) else None
 
     def _is_url(self, node: Node) -> bool:

@@ -12,7 +12,7 @@ from runner.config.checking.schema_branch import Mistake, by_key, by_tag
 from runner.config.checking.schema_keys import OTHER_KEYS, known_here
 from runner.config.checking.schema_names import without_inner_keys
 from runner.config.checking.schema_shapes import reshaped
-from runner.config.checking.schema_types import as_wanted, fits
+from runner.config.checking.schema_types import as_wanted, has_type
 from runner.config.checking.schema_value import ValueCheck, pattern
 from runner.config.checking.schema_words import right, subject
 from runner.config.checking.suggest import nearest
@@ -34,7 +34,7 @@ class _CheckedEntry:
     broken: Mapping[int, Broken]
 
 
-Memory: TypeAlias = dict[tuple[int, int, str], _CheckedEntry]
+CheckedEntries: TypeAlias = dict[tuple[int, int, str], _CheckedEntry]
 """The checked entries of documents. Documents that share entries, as those of one agent in several
 environments do, have them checked once.
 """
@@ -58,7 +58,7 @@ class Walk:
     """One walk over one document. `name` is the key that leads to a value, None for entries and the root."""
 
     def __init__(
-        self, schemas: Schemas, document: Node | None, memory: Memory, *, gives_hints: bool = True
+        self, schemas: Schemas, document: Node | None, memory: CheckedEntries, *, gives_hints: bool = True
     ) -> None:
         """Without hints it only finds out whether there is a mistake."""
         self._schemas = schemas
@@ -93,7 +93,7 @@ class Walk:
                 node.place, "type", f'"{node.text}" is not a number that JSON can write', schema
             )
             return False
-        if fits(node, schema):
+        if has_type(node, schema):
             return True
         self._values.wrong(node, "type", schema, name, self._reshaped(node, schema))
         return False
@@ -103,7 +103,7 @@ class Walk:
 
     def _accepts(self, node: Node, schema: JsonObject) -> bool:
         """Whether a value fits a schema. true and false are never meant as texts."""
-        if not fits(node, schema, exactly=isinstance(node.value, bool)):
+        if not has_type(node, schema, exactly=isinstance(node.value, bool)):
             return False
         walk = Walk(self._schemas, None, {}, gives_hints=False)
         walk.value(node, schema, None)
@@ -224,12 +224,12 @@ class Walk:
     def _union(self, node: Node, schema: JsonObject, name: str | None) -> Node:
         branches = [self._resolved(branch) for branch in schema["oneOf"]]
         schema = {**schema, "errorMessage": right({**schema, "oneOf": branches})}
-        fitting = [branch for branch in branches if fits(node, branch, exactly=True)]
-        fitting = fitting or [branch for branch in branches if fits(node, branch)]
+        fitting = [branch for branch in branches if has_type(node, branch, exactly=True)]
+        fitting = fitting or [branch for branch in branches if has_type(node, branch)]
         if not fitting:
             self._values.wrong(node, "type", schema, name, self._reshaped(node, schema))
             return node
-        stands_as_text = self._gives_hints and not fits(node, fitting[0], exactly=True)
+        stands_as_text = self._gives_hints and not has_type(node, fitting[0], exactly=True)
         if stands_as_text and not self._accepts(node, fitting[0]):
             hint = self._reshaped(node, schema)
             if hint or isinstance(node.value, bool):

@@ -29,7 +29,9 @@ def check_hosts(
     environment replaces.
     """
     agents, shared = list(agents), shared_tools.values() if shared_tools is not None else ()
-    addresses = {plain(name): address for name, address in replaced.items()} if replaced is not None else {}
+    addresses = (
+        {same_form(name): address for name, address in replaced.items()} if replaced is not None else {}
+    )
     urls = [url for url in request_urls(agents, shared_tools) if host_of(url.text) not in addresses]
     for url in (*urls, *addresses.values()):
         if (host := host_of(url.text)) and _is_refused(host, egress):
@@ -63,14 +65,14 @@ def _urls(http: Node | None) -> Iterator[Node | None]:
 
 
 def host_of(url: str) -> str:
-    """The host of a URL as `plain` writes it; empty where it is not literal."""
+    """The host of a URL as `same_form` writes it; empty where it is not literal."""
     try:
-        return plain(urlsplit(url.partition("{{")[0]).hostname or "")
+        return same_form(urlsplit(url.partition("{{")[0]).hostname or "")
     except ValueError:
         return ""
 
 
-def plain(host: str) -> str:
+def same_form(host: str) -> str:
     """A host in the form in which hosts are compared."""
     return host.lower().rstrip(".").removeprefix("[").removesuffix("]")
 

@@ -10,7 +10,7 @@ _TABLE = {"agent": (("api", "live"),), "runner": (("defaults", "api", "live"),),
 """By kind of file: the path of a key, and its value."""
 
 
-def refuse(node: Node, kind: str, problems: Problems) -> None:
+def refuse_unsupported(node: Node, kind: str, problems: Problems) -> None:
     """Note each value of this document that is part of the language and not built yet."""
     for *path, unsupported in _TABLE[kind]:
         value = node.find(*path)

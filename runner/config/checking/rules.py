@@ -23,18 +23,18 @@ class Pass(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class ProblemRule:
     """One rule. `help` is for people who see its name for the first time."""
 
     step: Pass
     help: str
 
 
-def _rules(step: Pass, helps: Mapping[str, str]) -> dict[str, Rule]:
-    return {name: Rule(step=step, help=text) for name, text in helps.items()}
+def _rules(step: Pass, helps: Mapping[str, str]) -> dict[str, ProblemRule]:
+    return {name: ProblemRule(step=step, help=text) for name, text in helps.items()}
 
 
-RULES: Mapping[str, Rule] = {
+RULES: Mapping[str, ProblemRule] = {
     **_rules(
         Pass.SYNTAX,
         {

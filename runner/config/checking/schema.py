@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from runner.config.checking.checked import Checked
-from runner.config.checking.document_walk import Memory, Walk
+from runner.config.checking.document_walk import CheckedEntries, Walk
 from runner.config.checking.schema_files import schema as shipped_schema
 from runner.config.checking.schema_keys import OtherFile, instead_of
 from runner.config.node import Node
@@ -31,7 +31,7 @@ KEYWORDS = frozenset(
 _MISSING = frozenset({"missing-key", "missing-default"})
 
 
-def check(node: Node, kind: str, problems: Problems, memory: Memory | None = None) -> Checked:
+def check(node: Node, kind: str, problems: Problems, memory: CheckedEntries | None = None) -> Checked:
     """Check the document of a file of this kind (`agent`, `runner` or `test`)."""
     return _shipped(kind).check(node, problems, memory)
 
@@ -55,7 +55,7 @@ class SchemaCheck:
         self._hints: dict[tuple[tuple[str, ...], tuple[str, ...]], str] = {}
         self._flat: dict[int, JsonObject] = {}
 
-    def check(self, node: Node, problems: Problems, memory: Memory | None = None) -> Checked:
+    def check(self, node: Node, problems: Problems, memory: CheckedEntries | None = None) -> Checked:
         """Check one document; mistakes go to `problems`."""
         walk = Walk(self, node, {} if memory is None else memory)
         root = walk.value(node, self.flat(self._root), None)

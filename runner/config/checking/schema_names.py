@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from runner.config.checking.key_places import NAME, Flat
-from runner.config.checking.schema_types import fits
+from runner.config.checking.schema_types import has_type
 from runner.config.node import Node
 from runner.model.values import JsonObject
 
@@ -31,4 +31,4 @@ def _may_be(value: Node, shapes: Sequence[JsonObject], keys: Collection[str]) ->
     """Whether a value may be meant as one of these shapes, a mapping by its keys."""
     if isinstance(value.value, dict):
         return any(key in keys for key in value.value)
-    return any(fits(value, shape) for shape in shapes)
+    return any(has_type(value, shape) for shape in shapes)

@@ -6,7 +6,7 @@ from runner.config.node import Node
 from runner.model.values import JsonObject
 
 
-def fits(node: Node, schema: JsonObject, *, exactly: bool = False) -> bool:
+def has_type(node: Node, schema: JsonObject, *, exactly: bool = False) -> bool:
     """Whether a value has a type that the schema allows.
 
     A scalar counts as text wherever only text is allowed, so that digits need no quotes; not so `exactly`.

@@ -49,11 +49,11 @@ def shown_value(node: Node, schema: JsonObject) -> str:
 
 def right(schema: JsonObject) -> str:
     """What would be right instead, from the schema's own hint or from its keywords."""
-    message: str = schema.get("errorMessage") or f"write {expected(schema)}"
+    message: str = schema.get("errorMessage") or f"write {demanded(schema)}"
     return message
 
 
-def expected(schema: JsonObject) -> str:
+def demanded(schema: JsonObject) -> str:
     """What the schema demands, in words."""
     if "const" in schema or "enum" in schema:
         written = [
@@ -61,7 +61,7 @@ def expected(schema: JsonObject) -> str:
         ]
         return written[0] if len(written) == 1 else f"{', '.join(written[:-1])} or {written[-1]}"
     if "oneOf" in schema:
-        words = " or ".join(dict.fromkeys(map(expected, schema["oneOf"])))
+        words = " or ".join(dict.fromkeys(map(demanded, schema["oneOf"])))
         return words if ", such as " in words else words + _example(schema)
     type_name = "string" if schema.get("x-text") else schema.get("type", "string")
     types = [type_name] if isinstance(type_name, str) else type_name

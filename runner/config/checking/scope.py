@@ -83,7 +83,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class BadReference:
     """A name that does not exist where it is used. `line` and `column` count from 1 in the source."""
 
     rule: str
@@ -92,7 +92,7 @@ class Finding:
     column: int
 
 
-def check(template: CompiledTemplate, scope: Scope) -> Iterator[Finding]:
+def check(template: CompiledTemplate, scope: Scope) -> Iterator[BadReference]:
     """Every name in the template that cannot exist, or must not be used, at this place."""
     for reference in template.references:
         fault = _fault(reference, scope)
@@ -101,7 +101,7 @@ def check(template: CompiledTemplate, scope: Scope) -> Iterator[Finding]:
             name = reference.path[0]
             if rule == "unknown-name" and re.search(rf"[=!]= *{re.escape(name)}\b(?!\.)", template.source):
                 message = f"unknown name \"{name}\"; a text is written in quotes: '{name}'"
-            yield Finding(rule=rule, message=message, line=reference.line, column=reference.column)
+            yield BadReference(rule=rule, message=message, line=reference.line, column=reference.column)
 
 
 def _fault(reference: "Reference", scope: Scope) -> tuple[str, str] | None:

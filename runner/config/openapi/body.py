@@ -11,7 +11,7 @@ from runner.config.openapi.fixed import FixedArguments, only_value
 from runner.config.openapi.schema import MOST_DESCRIPTION, SchemaMaker
 from runner.config.openapi.value_kinds import ValueKind, kinds
 from runner.model.template import Templated
-from runner.model.tool import Body, BodyKind, Style
+from runner.model.tool import Body, BodyKind, ParameterStyle
 from runner.model.values import Json, JsonObject
 
 _MEDIA_TYPES = (
@@ -202,7 +202,9 @@ def _can_spread(schema: JsonObject, elsewhere: Collection[str]) -> bool:
     )
 
 
-def _styles(media: DocumentPart, properties: JsonObject, maker: SchemaMaker) -> Iterator[tuple[str, Style]]:
+def _styles(
+    media: DocumentPart, properties: JsonObject, maker: SchemaMaker
+) -> Iterator[tuple[str, ParameterStyle]]:
     """How lists and objects are written into a form (OpenAPI 3.1, 4.8.15.1)."""
     encoding = media.get("encoding")
     for name, schema in properties.items():
@@ -214,13 +216,15 @@ def _styles(media: DocumentPart, properties: JsonObject, maker: SchemaMaker) -> 
         explode = said.value.get("explode") if said is not None else None
         is_json = said is not None and "json" in said.text("contentType")
         if style == "deepObject":
-            yield name, Style.BRACKETS
+            yield name, ParameterStyle.BRACKETS
         elif is_json or (not style and ValueKind.OBJECT in schema_kinds):
-            yield name, Style.JSON
+            yield name, ParameterStyle.JSON
         elif explode is False:
             yield (
                 name,
-                {"spaceDelimited": Style.SPACES, "pipeDelimited": Style.PIPES}.get(style, Style.COMMAS),
+                {"spaceDelimited": ParameterStyle.SPACES, "pipeDelimited": ParameterStyle.PIPES}.get(
+                    style, ParameterStyle.COMMAS
+                ),
             )
         else:
-            yield name, Style.NAMES
+            yield name, ParameterStyle.NAMES

@@ -66,7 +66,7 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class EntrySettings:
     """The settings of the user's entry that no document can contain."""
 
     auth: Auth | None
@@ -79,7 +79,11 @@ class OperationTool:
     """Makes the tool of one operation."""
 
     def __init__(
-        self, operation: Operation, entry: Entry, library: Library, refuse: Callable[[UnfitError], None]
+        self,
+        operation: Operation,
+        entry: EntrySettings,
+        library: Library,
+        refuse: Callable[[UnfitError], None],
     ) -> None:
         self._operation = operation
         self._entry = entry

@@ -22,7 +22,7 @@ from runner.config.node import Node
 from runner.config.openapi.auth import needed_auth
 from runner.config.openapi.document import AlreadyNotedError, ApiDocument, DocumentPart, Library, UnfitError
 from runner.config.openapi.fixed import FixedArguments
-from runner.config.openapi.operation import METHODS, OTHER_METHODS, Entry, Operation, OperationTool
+from runner.config.openapi.operation import METHODS, OTHER_METHODS, EntrySettings, Operation, OperationTool
 from runner.config.problem import Problems
 from runner.config.reading.files import Directory
 from runner.errors import TemplateError
@@ -59,7 +59,7 @@ def build_operations(
         if operation is None:
             continue
         fixed = FixedArguments(node.get("fixed"), scope, problems)
-        defaults = Entry(auth=auth, server=server, fixed=fixed)
+        defaults = EntrySettings(auth=auth, server=server, fixed=fixed)
         tool = _tool(_id(node), operation, defaults, library, problems, has_auth=has_auth)
         if tool is None:
             continue
@@ -185,7 +185,13 @@ def _is_openapi(document: ApiDocument, problems: Problems) -> bool:
 
 
 def _tool(
-    node: Node, operation: Operation, entry: Entry, library: Library, problems: Problems, *, has_auth: bool
+    node: Node,
+    operation: Operation,
+    entry: EntrySettings,
+    library: Library,
+    problems: Problems,
+    *,
+    has_auth: bool,
 ) -> Tool | None:
     def refuse(error: UnfitError) -> None:
         problems.error(error.part.place, _RULE, f'"{node.text}": {error}')

@@ -11,21 +11,21 @@ from runner.config.openapi.document import AlreadyNotedError, DocumentPart, Libr
 from runner.config.openapi.fixed import FixedArguments, FixedValue, only_value
 from runner.config.openapi.schema import MOST_DESCRIPTION, SchemaMaker
 from runner.config.openapi.value_kinds import ValueKind, holds_objects, kinds
-from runner.model.tool import Style
+from runner.model.tool import ParameterStyle
 from runner.model.values import Json
 
 _NOT_SENT = OURS | CONNECTION | {"accept", "content-type", "authorization"}
 """Headers that are always sent or never; for the last three OpenAPI says that parameters do not set them."""
 _PLACES = ("path", "query", "header")
 _STYLES = {
-    ("form", True): Style.NAMES,
-    ("form", False): Style.COMMAS,
-    ("spaceDelimited", True): Style.NAMES,
-    ("spaceDelimited", False): Style.SPACES,
-    ("pipeDelimited", True): Style.NAMES,
-    ("pipeDelimited", False): Style.PIPES,
-    ("deepObject", True): Style.BRACKETS,
-    ("deepObject", False): Style.BRACKETS,
+    ("form", True): ParameterStyle.NAMES,
+    ("form", False): ParameterStyle.COMMAS,
+    ("spaceDelimited", True): ParameterStyle.NAMES,
+    ("spaceDelimited", False): ParameterStyle.SPACES,
+    ("pipeDelimited", True): ParameterStyle.NAMES,
+    ("pipeDelimited", False): ParameterStyle.PIPES,
+    ("deepObject", True): ParameterStyle.BRACKETS,
+    ("deepObject", False): ParameterStyle.BRACKETS,
 }
 _BEFORE = {"simple": "", "label": ".", "matrix": ";{}="}
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -42,7 +42,7 @@ class Parameter:
     schema: Json
     is_required: bool
     template: str
-    style: Style | None = None
+    style: ParameterStyle | None = None
     """For the query."""
     fixed: FixedValue | None = None
     """The value to send, where the model does not supply one."""
@@ -176,9 +176,9 @@ def _template(
 
 def _query_style(
     part: DocumentPart, name: str, schema: Json, maker: SchemaMaker, *, as_json: bool
-) -> Style | None:
+) -> ParameterStyle | None:
     if as_json:
-        return Style.JSON
+        return ParameterStyle.JSON
     style = part.text("style") or "form"
     explode = part.value.get("explode")
     known_style = _STYLES.get((style, explode is True if isinstance(explode, bool) else style == "form"))
@@ -188,7 +188,7 @@ def _query_style(
         )
     if kinds(schema, maker.definitions) == {ValueKind.SCALAR}:
         return None
-    if known_style is not Style.BRACKETS and holds_objects(schema, maker.definitions):
+    if known_style is not ParameterStyle.BRACKETS and holds_objects(schema, maker.definitions):
         message = (
             f'the parameter "{name}" has objects inside, which the style "{style}" cannot express in a query'
         )

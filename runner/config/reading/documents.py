@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from runner.config.checking.checked import Checked
 from runner.config.checking.cut_texts import check_texts
-from runner.config.checking.document_walk import Memory
+from runner.config.checking.document_walk import CheckedEntries
 from runner.config.checking.schema import check
 from runner.config.checking.suggest import nearest
 from runner.config.node import Node
@@ -44,7 +44,7 @@ class Documents:
     """The documents of scenarios, each checked by its schema."""
     unread_ids: set[str] = field(default_factory=set)
     """Ids of agents in files that cannot be read."""
-    memory: Memory = field(default_factory=dict)
+    memory: CheckedEntries = field(default_factory=dict)
     """The results of checking the agents' documents by their schema, for further environments."""
     strangers: int = 0
     """Files that may have been meant as agents."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from runner.config.node import Run
+from runner.config.node import TextRun
 from runner.model.values import Place
 
 _BLANK = " \t"
@@ -19,7 +19,7 @@ def beginning(event: Any) -> int | None:
     return quoted if is_whole and event.style not in ("|", ">") else None
 
 
-def text_runs(file: str, lines: Sequence[str], event: Any) -> tuple[Run, ...]:
+def text_runs(file: str, lines: Sequence[str], event: Any) -> tuple[TextRun, ...]:
     """The runs of a scalar event's value: each is a piece of one line of the file.
 
     However YAML joins lines (`|`, `>`, plain or quoted over several lines), it changes white space only. So
@@ -30,7 +30,7 @@ def text_runs(file: str, lines: Sequence[str], event: Any) -> tuple[Run, ...]:
     is_block = event.style in ("|", ">")
     index = event.start_mark.line + (1 if is_block else 0)
     column = 0 if is_block else event.start_mark.column + (1 if event.style in ('"', "'") else 0)
-    runs: list[Run] = []
+    runs: list[TextRun] = []
     line, line_start, position = 1, 0, 0
     while index < len(lines):
         column += _blanks(lines[index], column, _BLANK)
@@ -43,7 +43,7 @@ def text_runs(file: str, lines: Sequence[str], event: Any) -> tuple[Run, ...]:
             same = _in_common(words, value, position)
             if same:
                 place = Place(file, index + 1, column + 1)
-                runs.append(Run(line=line, column=position - line_start + 1, place=place))
+                runs.append(TextRun(line=line, column=position - line_start + 1, place=place))
             position += same
             if same < len(words):
                 break

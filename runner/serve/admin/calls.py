@@ -14,7 +14,7 @@ from runner.model.values import Instant, Json
 from runner.serve.admin.access import Access
 from runner.serve.admin.app import AdminHandler, AdminRequest
 from runner.serve.admin.followed import FollowedCalls, in_turns
-from runner.serve.admin.peers import AdminPeers, PeerError, PeerReply, ServingRunner, as_json, passed_on
+from runner.serve.admin.peers import AdminPeers, PeerError, PeerReply, ServingRunner, passed_on, reply_object
 from runner.serve.admin.problem import CONTENT_TYPE, AdminProblem, not_found
 from runner.serve.admin.streams import FeedReader, ReaderGoneError, Streams
 from runner.serve.live_calls import LiveCalls
@@ -214,7 +214,7 @@ class CallRequests:
             reply = await self.peers.ask(
                 address, "GET", ("admin", "calls"), self._passed_on(request), query=query
             )
-            return as_json(reply) if reply.status == 200 else None
+            return reply_object(reply) if reply.status == 200 else None
         except PeerError:
             return None
 

@@ -207,7 +207,7 @@ def passed_on(headers: Mapping[str, str], cookie: str | None, runner: str) -> di
     return {**kept, "Sec-Fetch-Site": "same-origin", FORWARDED: runner}
 
 
-def as_json(reply: PeerReply) -> dict[str, Json]:
+def reply_object(reply: PeerReply) -> dict[str, Json]:
     """The object in another runner's reply. Raises PeerError."""
     try:
         value: Any = json.loads(reply.body)

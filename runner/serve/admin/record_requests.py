@@ -20,10 +20,10 @@ from runner.serve.admin.records import (
     LONGEST_DAY_S,
     Window,
     as_csv,
-    as_json,
     cursor_after,
     filter_of,
     format_of,
+    stored_call_json,
 )
 from runner.serve.versions import ReloadError, Versions
 from runner.store.store import RecordStore
@@ -88,7 +88,7 @@ class RecordRequests:
         return web.Response(text=text, content_type=FORMATS[name], charset="utf-8", headers=headers)
 
     async def read(self, request: AdminRequest) -> web.StreamResponse:
-        return web.json_response(as_json(await self._call(request)))
+        return web.json_response(stored_call_json(await self._call(request)))
 
     async def scenario(self, request: AdminRequest) -> web.StreamResponse:
         """A call as a test."""

@@ -90,7 +90,7 @@ def as_csv(calls: list[CallSummary]) -> str:
     return text.getvalue()
 
 
-def as_json(call: StoredCall) -> dict[str, Json]:
+def stored_call_json(call: StoredCall) -> dict[str, Json]:
     """A record with its jobs' results."""
     jobs = [{**asdict(job), "state": job.state.value} for job in call.jobs]
     for job in jobs:

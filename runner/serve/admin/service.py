@@ -15,7 +15,7 @@ from runner.serve.admin.followed import FollowedCalls
 from runner.serve.admin.peers import AdminPeers
 from runner.serve.admin.record_requests import RecordRequests, ScenarioOf
 from runner.serve.admin.streams import Streams
-from runner.serve.listen_address import address_of, open_port, url_of
+from runner.serve.listen_address import open_port, peer_url, url_of
 from runner.serve.listener import Listener
 from runner.serve.process import Process
 from runner.serve.secrets import FoundSecrets
@@ -77,7 +77,7 @@ async def open_admin(
     listener = Listener(app, most=most, metrics=process.metrics, timeouts=process.timeouts)
     process.owner.push_async_callback(listener.close)
     host, port = await open_port(listener, admin.host, admin.port, most, "server.admin.port")
-    fleet.reached_at(await asyncio.to_thread(address_of, admin.address, host, port))
+    fleet.reached_at(await asyncio.to_thread(peer_url, admin.address, host, port))
     return url_of(host, port)
 
 

@@ -19,7 +19,7 @@ from runner.model.call import Ringing, WebRtcOrigin
 from runner.model.reception import RingResult
 from runner.model.settings import Browser
 from runner.model.values import Instant
-from runner.serve.browser.origins import address_of, check_origin, is_on_loopback
+from runner.serve.browser.origins import check_origin, is_on_loopback, rate_limit_address
 from runner.serve.browser.refusal import RefusedError, not_answered
 from runner.serve.rates import Rate
 
@@ -61,7 +61,7 @@ class Admission:
         """The token of a request, and the agent that it asks for. Raises RefusedError."""
         check_origin(request, self._settings.origins)
         now = self._clock()
-        self._count(self._by_address, address_of(request), now, "address")
+        self._count(self._by_address, rate_limit_address(request), now, "address")
         name = request.query.get("agent")
         if self._is_dev and is_on_loopback(request):
             agents = self._agents()
@@ -82,13 +82,13 @@ class Admission:
 
     def use(self, token: BrowserToken) -> None:
         """The token begins its call now. Raises RefusedError if it has begun one."""
-        if call_id_of(token) in self._used:
+        if call_id_for(token) in self._used:
             raise not_answered(RingResult.TAKEN)
-        self._used[call_id_of(token)] = token.expires_at
+        self._used[call_id_for(token)] = token.expires_at
 
     def give_back(self, token: BrowserToken) -> None:
         """The call failed: the page may try again with the same token."""
-        self._used.pop(call_id_of(token), None)
+        self._used.pop(call_id_for(token), None)
 
     def token_of_call(self, request: web.Request, text: str) -> BrowserToken | None:
         """The token of a page that asks about its call; None where no token is needed. Raises
@@ -118,7 +118,7 @@ class Admission:
             made_as=made_as,
             has_data_channel=has_data_channel,
         )
-        return Ringing(call_id=call_id_of(token), created_at=self._clock(), origin=origin)
+        return Ringing(call_id=call_id_for(token), created_at=self._clock(), origin=origin)
 
     async def offer(self, request: web.Request) -> AudioOffer:
         """The offer in the body. Raises RefusedError."""
@@ -142,7 +142,7 @@ class Admission:
         if now - self._swept_at > SWEEP_S:
             self._used = {used: until for used, until in self._used.items() if until > now}
             self._swept_at = now
-        if call_id_of(token) in self._used:
+        if call_id_for(token) in self._used:
             raise not_answered(RingResult.TAKEN)
         return token
 
@@ -154,7 +154,7 @@ class Admission:
         rate.note(key, now)
 
 
-def call_id_of(token: BrowserToken) -> str:
+def call_id_for(token: BrowserToken) -> str:
     """The id of the one call that a token may begin.
 
     Derived from the token alone: runners that get it at the same time claim the same call, and each can tell

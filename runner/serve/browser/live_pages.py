@@ -13,7 +13,7 @@ from contextlib import aclosing, contextmanager, suppress
 from aiohttp import web
 
 from runner.model.call import Ringing, WebRtcOrigin
-from runner.serve.browser.admission import Admission, bearer, bearer_or_body, call_id_of
+from runner.serve.browser.admission import Admission, bearer, bearer_or_body, call_id_for
 from runner.serve.browser.origins import check_origin, shared_with
 from runner.serve.browser.peers import FORWARDED, PagePeers, RunnerOfCall
 from runner.serve.browser.refusal import RETRY_AFTER, RefusedError
@@ -178,7 +178,7 @@ class LivePages:
         call_id = request.match_info["id"]
         token = self._admission.token_of_call(request, text)
         # Only the owner learns whether there is such a call.
-        if token is not None and call_id != call_id_of(token):
+        if token is not None and call_id != call_id_for(token):
             raise _no_call()
         return call_id
 

@@ -44,7 +44,7 @@ def is_on_loopback(request: web.Request) -> bool:
     return is_loopback(request.remote) and (host or request.host) in LOOPBACK_NAMES
 
 
-def address_of(request: web.Request) -> str:
+def rate_limit_address(request: web.Request) -> str:
     """The address for rate limits."""
     seen = ClientAddress.of(request.remote or "", request.headers.get("X-Forwarded-For", ""))
     return counted_as(seen.address)

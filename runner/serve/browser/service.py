@@ -7,7 +7,7 @@ from aiohttp import web
 from runner.model.settings import Server
 from runner.serve.browser.calls import BrowserCalls, Serving
 from runner.serve.browser.peers import PagePeers, peer_host
-from runner.serve.listen_address import address_of, open_port
+from runner.serve.listen_address import open_port, peer_url
 from runner.serve.listener import Listener
 from runner.serve.process import Process
 from runner.serve.service import Service
@@ -43,4 +43,4 @@ async def open_to_browsers(
         listener = Listener(app, most=most, metrics=process.metrics, timeouts=process.timeouts)
         process.owner.push_async_callback(listener.close)
         bound = await open_port(listener, own_host, 0, most, "server.host")
-    service.fleet.pages_reached_at(await asyncio.to_thread(address_of, None, *bound))
+    service.fleet.pages_reached_at(await asyncio.to_thread(peer_url, None, *bound))

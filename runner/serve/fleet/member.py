@@ -30,7 +30,7 @@ TOGETHER = 2
 """Batches that are taken up at the same time: the journals of one are read while calls of the other begin."""
 
 
-class Store(FleetStore, Protocol):
+class MemberStore(FleetStore, Protocol):
     """What the store is asked here."""
 
     async def take_late(self, lease: Lease) -> list[SealedEntries]:
@@ -58,7 +58,7 @@ class Member:
 
     def __init__(
         self,
-        store: Store,
+        store: MemberStore,
         keeper: LeaseKeeper,
         taker: Taker,
         *,

@@ -56,7 +56,7 @@ class PieceSpool:
         except OSError as error:
             log.error("spooled journals cannot be read", extra={"error": str(error)})
             return 0, []
-        return len(lines), [piece for line in lines if (piece := decoded(line)) is not None]
+        return len(lines), [piece for line in lines if (piece := held_piece(line)) is not None]
 
     async def drop(self, count: int) -> None:
         """Remove this many of the pieces that have waited longest."""
@@ -88,7 +88,7 @@ def _encoded(held: HeldPiece) -> str:
     return json.dumps([codec(HeldCall).write(held.call), piece.first_seq, b64encode(piece.entries).decode()])
 
 
-def decoded(line: str) -> HeldPiece | None:
+def held_piece(line: str) -> HeldPiece | None:
     try:
         written, first_seq, entries = json.loads(line)
         call = codec(HeldCall).read(written)

@@ -49,7 +49,7 @@ async def read(connection: Connection, call_id: str) -> StoredCall | None:
 
 async def find(connection: Connection, where: CallFilter, most: int) -> list[CallSummary]:
     """The newest matching calls."""
-    return [rows.summary(row) for row in await _newest(connection, rows.SUMMARY, where, most)]
+    return [rows.call_summary(row) for row in await _newest(connection, rows.SUMMARY, where, most)]
 
 
 async def texts(connection: Connection, where: CallFilter, most: int) -> list[str]:

@@ -47,7 +47,7 @@ def read(connection: Connection, call_id: str) -> StoredCall | None:
 
 def find(connection: Connection, where: CallFilter, most: int) -> list[CallSummary]:
     """The newest matching calls."""
-    return [rows.summary(row) for row in _newest(connection, rows.SUMMARY, where, most)]
+    return [rows.call_summary(row) for row in _newest(connection, rows.SUMMARY, where, most)]
 
 
 def texts(connection: Connection, where: CallFilter, most: int) -> list[str]:

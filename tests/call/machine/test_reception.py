@@ -6,7 +6,7 @@ import pytest
 
 from runner.call.machine.lookup import DEADLINE, RETRY
 from runner.call.machine.machine import CallMachine
-from runner.call.machine.phase import TABLE, UNANSWERED, CallPhase, Phase, Step
+from runner.call.machine.phase import TABLE, UNANSWERED, CallPhase, Phase, Trigger
 from runner.call.machine.world import World
 from runner.call.routes.routing import RouteTable
 from runner.model.action import (
@@ -343,7 +343,7 @@ def test_a_call_that_may_not_be_answered_is_not_left_ringing() -> None:
 def test_a_step_that_the_table_does_not_have_is_a_bug() -> None:
     phase = CallPhase()
     with pytest.raises(KeyError):
-        phase.move(Step.HANG_UP)
+        phase.move(Trigger.HANG_UP)
     assert phase.now is Phase.RINGING
 
 
@@ -354,7 +354,7 @@ def test_every_phase_can_be_reached_and_left() -> None:
     assert left == set(Phase) - {Phase.OVER}
 
 
-def ways(table: Mapping[tuple[Phase, Step], Phase], phase: Phase) -> set[Phase]:
+def ways(table: Mapping[tuple[Phase, Trigger], Phase], phase: Phase) -> set[Phase]:
     return {after for (before, _), after in table.items() if before is phase}
 
 

@@ -59,12 +59,12 @@ from runner.model.steering import (
     GiveBack,
     Hush,
     SaySentence,
+    SentenceTiming,
     SetVariables,
     SteeringAct,
     TakeOver,
     TellAgent,
     TransferCall,
-    When,
 )
 from runner.model.usage import Usage
 from tests.call.machine.machine_state import state_of
@@ -208,7 +208,7 @@ def steers(play: Watched, a: int, b: int) -> None:
     """A person acts: with an id of its own, or seldom with one that was used before."""
     acts: tuple[SteeringAct, ...] = (
         SaySentence(say=PERSONS_WORDS),
-        SaySentence(say=PERSONS_WORDS, when=When.NOW),
+        SaySentence(say=PERSONS_WORDS, when=SentenceTiming.NOW),
         TellAgent(tell="Be brief.", speak=b % 2 == 0),
         Hush(),
         SetVariables(set={"last": "Monday"}),

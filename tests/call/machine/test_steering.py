@@ -30,12 +30,12 @@ from runner.model.steering import (
     EndCall,
     Hush,
     SaySentence,
+    SentenceTiming,
     SetVariables,
     SteeringAct,
     TakeOver,
     TellAgent,
     TransferCall,
-    When,
     act_fields,
     act_of,
 )
@@ -153,13 +153,13 @@ def test_a_sentence_is_said_at_the_next_pause_and_its_end_is_told() -> None:
 def test_a_sentence_for_now_interrupts_and_comes_before_all_that_waits() -> None:
     play = speaking()
     steer(play, SaySentence(say="Later."), "deed_1")
-    assert steer(play, SaySentence(say="Stop.", when=When.NOW), "deed_2") == [Interrupt()]
+    assert steer(play, SaySentence(say="Stop.", when=SentenceTiming.NOW), "deed_2") == [Interrupt()]
     assert cut_short(play) == [Speak(wish="wish_1", say="Stop. Later.")]
 
 
 def test_a_sentence_for_now_interrupts_nobody_who_does_not_speak() -> None:
     play = talking()
-    assert steer(play, SaySentence(say="Hi.", when=When.NOW)) == [Speak(wish="wish_1", say="Hi.")]
+    assert steer(play, SaySentence(say="Hi.", when=SentenceTiming.NOW)) == [Speak(wish="wish_1", say="Hi.")]
 
 
 def test_a_sentence_that_the_caller_speaks_over_was_interrupted() -> None:

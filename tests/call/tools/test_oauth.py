@@ -6,7 +6,7 @@ import json
 import pytest
 
 from runner.call.templates.template import TemplateFailure, compile_template
-from runner.call.tools.oauth import ClientAuth, NoToken, Token, read_token, token_request, with_token
+from runner.call.tools.oauth import ClientAuth, NoToken, Token, token_of_reply, token_request, with_token
 from runner.call.tools.tool_request import build_request
 from runner.model.http import Failure, Grant, HttpReply, HttpRequest
 from runner.model.tool import ClientCredentials, HttpBinding
@@ -23,7 +23,7 @@ def answered(body: Json, status: int = 200) -> HttpReply:
 
 
 def refusal(reply: HttpReply) -> tuple[Failure | None, str, bool]:
-    found = read_token(reply, NOW)
+    found = token_of_reply(reply, NOW)
     assert isinstance(found, NoToken)
     assert found.reply.status is None
     return found.reply.failure, found.reply.detail, found.asks_otherwise
@@ -72,7 +72,7 @@ def test_scopes_are_one_text_and_the_audience_is_named() -> None:
     ],
 )
 def test_a_token_is_used_until_shortly_before_it_expires(answer: JsonObject, life_s: float) -> None:
-    assert read_token(answered({"access_token": "abc", "token_type": "Bearer", **answer}), NOW) == Token(
+    assert token_of_reply(answered({"access_token": "abc", "token_type": "Bearer", **answer}), NOW) == Token(
         value="abc", expires_at=NOW + life_s
     )
 
@@ -82,7 +82,7 @@ ODD_LIVES: tuple[Json, ...] = (None, -1, True, "soon", "", [], {})
 
 @pytest.mark.parametrize("odd", [{}, *({"expires_in": odd} for odd in ODD_LIVES)])
 def test_a_token_whose_life_is_not_told_is_used_until_it_is_refused(odd: JsonObject) -> None:
-    token = read_token(answered({"access_token": "abc", **odd}), NOW)
+    token = token_of_reply(answered({"access_token": "abc", **odd}), NOW)
     assert token == Token(value="abc")
     assert token.is_fresh(NOW + 10**9)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from runner.call.templates.template import compile_template
 from runner.call.tools.request_body import encoded_body
-from runner.model.tool import Body, BodyKind, Style
+from runner.model.tool import Body, BodyKind, ParameterStyle
 from runner.model.values import Json, JsonObject
 
 
@@ -28,7 +28,9 @@ def arguments(kind: BodyKind, **fields: object) -> Body:
 
 def test_form_data_is_written_in_parts() -> None:
     body = arguments(
-        BodyKind.MULTIPART, apart=frozenset({"id"}), styles={"tags": Style.NAMES, "to": Style.JSON}
+        BodyKind.MULTIPART,
+        apart=frozenset({"id"}),
+        styles={"tags": ParameterStyle.NAMES, "to": ParameterStyle.JSON},
     )
     args = {"id": 7, "name": "Räy\r\n", 'we"ird': "1", "none": None, "tags": ["a", "b"], "to": {"x": 1}}
     encoded = encoded_body(body, {"args": args}, "call_1")

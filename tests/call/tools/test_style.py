@@ -6,7 +6,7 @@ from runner.call.templates.template import compile_template
 from runner.call.tools.style import pairs
 from runner.call.tools.tool_request import build_request
 from runner.model.http import HttpRequest
-from runner.model.tool import Body, BodyKind, HttpBinding, Style
+from runner.model.tool import Body, BodyKind, HttpBinding, ParameterStyle
 from runner.model.values import Json, JsonObject
 
 OBJECT = {"from": "2026-11-27", "open": True, "none": None}
@@ -17,36 +17,38 @@ NESTED = {"price": {"gt": 5}, "tags": ["a", "b"], "items": [{"id": 1}, {"id": 2,
     ("value", "style", "written"),
     [
         (None, None, []),
-        (None, Style.JSON, []),
-        (None, Style.BRACKETS, []),
+        (None, ParameterStyle.JSON, []),
+        (None, ParameterStyle.BRACKETS, []),
         (1.5, None, ["x=1.5"]),
-        (True, Style.NAMES, ["x=true"]),
-        ("a,b", Style.COMMAS, ["x=a,b"]),
-        ("a", Style.BRACKETS, ["x=a"]),
+        (True, ParameterStyle.NAMES, ["x=true"]),
+        ("a,b", ParameterStyle.COMMAS, ["x=a,b"]),
+        ("a", ParameterStyle.BRACKETS, ["x=a"]),
         ([1, None, "b"], None, ["x=1", "x=b"]),
-        ([1, None, "b"], Style.NAMES, ["x=1", "x=b"]),
-        ([1, None, "b"], Style.COMMAS, ["x=1,b"]),
-        ([1, None, "b"], Style.SPACES, ["x=1 b"]),
-        ([1, None, "b"], Style.PIPES, ["x=1|b"]),
-        ([1, None, "b"], Style.BRACKETS, ["x[]=1", "x[]=b"]),
-        ([1, None], Style.JSON, ["x=[1,null]"]),
-        ([], Style.COMMAS, []),
-        ([], Style.BRACKETS, []),
-        ([None], Style.COMMAS, []),
+        ([1, None, "b"], ParameterStyle.NAMES, ["x=1", "x=b"]),
+        ([1, None, "b"], ParameterStyle.COMMAS, ["x=1,b"]),
+        ([1, None, "b"], ParameterStyle.SPACES, ["x=1 b"]),
+        ([1, None, "b"], ParameterStyle.PIPES, ["x=1|b"]),
+        ([1, None, "b"], ParameterStyle.BRACKETS, ["x[]=1", "x[]=b"]),
+        ([1, None], ParameterStyle.JSON, ["x=[1,null]"]),
+        ([], ParameterStyle.COMMAS, []),
+        ([], ParameterStyle.BRACKETS, []),
+        ([None], ParameterStyle.COMMAS, []),
         (OBJECT, None, ['x={"from":"2026-11-27","open":true,"none":null}']),
-        (OBJECT, Style.NAMES, ["from=2026-11-27", "open=true"]),
-        (OBJECT, Style.COMMAS, ["x=from,2026-11-27,open,true"]),
-        (OBJECT, Style.PIPES, ["x=from|2026-11-27|open|true"]),
-        (OBJECT, Style.BRACKETS, ["x[from]=2026-11-27", "x[open]=true"]),
-        ({"ä": "ö"}, Style.JSON, ['x={"ä":"ö"}']),
+        (OBJECT, ParameterStyle.NAMES, ["from=2026-11-27", "open=true"]),
+        (OBJECT, ParameterStyle.COMMAS, ["x=from,2026-11-27,open,true"]),
+        (OBJECT, ParameterStyle.PIPES, ["x=from|2026-11-27|open|true"]),
+        (OBJECT, ParameterStyle.BRACKETS, ["x[from]=2026-11-27", "x[open]=true"]),
+        ({"ä": "ö"}, ParameterStyle.JSON, ['x={"ä":"ö"}']),
         (
             NESTED,
-            Style.BRACKETS,
+            ParameterStyle.BRACKETS,
             ["x[price][gt]=5", "x[tags][]=a", "x[tags][]=b", "x[items][0][id]=1", "x[items][1][id]=2"],
         ),
     ],
 )
-def test_a_value_becomes_names_with_texts(value: Json, style: Style | None, written: list[str]) -> None:
+def test_a_value_becomes_names_with_texts(
+    value: Json, style: ParameterStyle | None, written: list[str]
+) -> None:
     assert [f"{name}={text}" for name, text in pairs("x", value, style)] == written
 
 
@@ -59,7 +61,7 @@ def test_what_is_written_into_a_query_is_encoded() -> None:
     sent = request(
         {"when": {"gt": "a&b"}, "ids": [1, 2]},
         query={"when": compile_template("{{ args.when }}"), "ids": compile_template("{{ args.ids }}")},
-        styles={"when": Style.BRACKETS, "ids": Style.COMMAS},
+        styles={"when": ParameterStyle.BRACKETS, "ids": ParameterStyle.COMMAS},
     )
     assert sent.url == "https://a.example?when%5Bgt%5D=a%26b&ids=1%2C2"
 
@@ -74,7 +76,7 @@ def test_the_arguments_of_a_form_are_written_in_their_styles() -> None:
         kind=BodyKind.FORM,
         is_arguments=True,
         apart=frozenset({"id"}),
-        styles={"meta": Style.BRACKETS, "data": Style.JSON},
+        styles={"meta": ParameterStyle.BRACKETS, "data": ParameterStyle.JSON},
     )
     args = {"id": 1, "meta": {"a": "b c"}, "data": {"d": 1}, "tags": ["x", "y"], "left_out": None}
     assert request(args, body=body).body == b"meta%5Ba%5D=b+c&data=%7B%22d%22%3A1%7D&tags=x&tags=y"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from runner.call.templates.template import compile_template
 from runner.call.tools.endpoint_reply import EndpointReply, read_reply
-from runner.call.tools.tool_result import ToolOutput, cut, error_output, model_output, reply_variables
+from runner.call.tools.tool_result import ToolOutput, cut_marked, error_output, model_output, reply_variables
 from runner.model.http import Failure, HttpReply
 from runner.model.tool import ResultSpec
 from runner.model.values import Json
@@ -269,7 +269,7 @@ def test_a_long_answer_is_cut_with_a_mark_that_counts() -> None:
 
 @given(st.text(), st.integers(min_value=1, max_value=60))
 def test_no_answer_is_longer_than_its_limit(text: str, limit: int) -> None:
-    short = cut(text, limit)
+    short = cut_marked(text, limit)
     assert len(short) <= limit
     assert short == text or len(text) > limit
 

@@ -36,7 +36,7 @@ def test_a_value_is_refused_where_only_the_value_is_not_built() -> None:
     for text in (b"api: realtime", b"api: live"):
         node = read("f", text, Problems())
         assert node is not None
-        not_yet.refuse(node, "agent", problems)
+        not_yet.refuse_unsupported(node, "agent", problems)
     assert [str(problem) for problem in problems.sorted()] == [
         'f:1:6: "api: live" is not supported yet [not-supported]'
     ]

@@ -31,7 +31,7 @@ from runner.serve.secrets import FoundSecrets
 from runner.serve.timeouts import Timeouts
 from runner.standin.faults import FINE, Faults
 from runner.standin.placed_call import PlacedCall
-from runner.standin.script import Step
+from runner.standin.script import ScriptStep
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
 from tests.call.machine.playing import an_agent, words
@@ -172,7 +172,7 @@ class AdminLab(AdminClient):
         self.api = api
         self.runner = runner
 
-    async def ring(self, *script: Step, faults: Faults = FINE) -> PlacedCall:
+    async def ring(self, *script: ScriptStep, faults: Faults = FINE) -> PlacedCall:
         """A call that is answered."""
         call = self.api.place_call(*script, faults=faults)
         headers = sip_headers(caller="+14155550100", called=CLINIC, call_id=call.id)

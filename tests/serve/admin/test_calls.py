@@ -18,7 +18,7 @@ from runner.serve.live_call import LiveCall
 from runner.serve.log_lines import call_id_of
 from runner.standin.faults import FINE, Faults, HttpFault, ReferEffect
 from runner.standin.placed_call import PlacedCall
-from runner.standin.script import CallerHangsUp, CallerSays, Step, greets, says
+from runner.standin.script import CallerHangsUp, CallerSays, ScriptStep, greets, says
 from runner.store import record_saver
 from tests.call.machine.playing import TO_NURSE
 from tests.patience import PATIENCE_S
@@ -31,7 +31,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[AdminLab]:
         yield lab
 
 
-async def greeted(lab: AdminLab, *script: Step, faults: Faults = FINE) -> PlacedCall:
+async def greeted(lab: AdminLab, *script: ScriptStep, faults: Faults = FINE) -> PlacedCall:
     """A call whose caller has heard the greeting."""
     call = await lab.ring(greets(), *script, faults=faults)
     await lab.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types())

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import cast
 
-from runner.call.view.call_view import CallView, Change
+from runner.call.view.call_view import CallView, ViewChange
 from runner.model.values import Instant, Json
 from runner.serve.admin.followed import FollowedCall
 from runner.serve.live_call import LiveCall
@@ -26,7 +26,7 @@ class SlowView:
         self.done.append("whole")
         return {}
 
-    def changes(self, _: Instant) -> Iterator[Change]:
+    def changes(self, _: Instant) -> Iterator[ViewChange]:
         self.done.append("changes")
         yield from ()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from runner.standin.script import CallerSays, Step, calls, greets, says
+from runner.standin.script import CallerSays, ScriptStep, calls, greets, says
 from runner.standin.server import StandIn
 from tests.patience import PATIENCE_S
 
@@ -40,7 +40,7 @@ class Neighbour:
         self._turned = asyncio.Event()
         self.call = api.place_call(greets(), *self._steps())
 
-    def _steps(self) -> tuple[Step, ...]:
+    def _steps(self) -> tuple[ScriptStep, ...]:
         return (CallerSays(text="And the next one?"), calls("next_slot"), says("It is free."))
 
     async def next_slot(self, _: web.Request) -> web.Response:

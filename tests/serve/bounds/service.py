@@ -18,7 +18,7 @@ from runner.call.examples.example_call import sip_headers
 from runner.model.call import Headers
 from runner.standin.faults import FINE, Faults
 from runner.standin.placed_call import PlacedCall
-from runner.standin.script import CallerHangsUp, Step, When
+from runner.standin.script import CallerHangsUp, ScriptStep, When
 from runner.standin.server import StandIn
 from runner.standin.webhook import SignedWebhook, call_incoming, new_secret
 from tests.certificates import Authority
@@ -89,7 +89,7 @@ class Service:
     # Calls.
 
     async def ring(
-        self, *script: Step, to: str = configuration.STRANGER, faults: Faults = FINE
+        self, *script: ScriptStep, to: str = configuration.STRANGER, faults: Faults = FINE
     ) -> tuple[PlacedCall, int]:
         """A call rings: the call, and what its webhook is answered."""
         call = self.api.place_call(*script, faults=faults)
@@ -115,7 +115,7 @@ class Service:
         return call_incoming(call_id=call_id, headers=headers, secret=SECRET, now=time.time())
 
     async def play(
-        self, *script: Step, to: str = configuration.STRANGER, faults: Faults = FINE
+        self, *script: ScriptStep, to: str = configuration.STRANGER, faults: Faults = FINE
     ) -> PlacedCall:
         """Play a call to its end, in which we do nothing that the API would not take."""
         call, status = await self.ring(*script, to=to, faults=faults)

@@ -15,7 +15,7 @@ from runner.model.call import WebRtcOrigin
 from runner.model.live_call import ClaimLimits as Claimed
 from runner.model.live_call import FleetCall, HeldCall, RunnerInfo
 from runner.serve.browser import live_pages
-from runner.serve.browser.admission import call_id_of
+from runner.serve.browser.admission import call_id_for
 from runner.serve.browser.live_pages import MOST_READERS
 from runner.serve.browser.peers import FORWARDED
 from runner.standin.placed_call import RestReply
@@ -46,7 +46,7 @@ async def a_call_of_a_lost_runner(page: Page, monkeypatch: pytest.MonkeyPatch) -
     service = page.runner.service
     assert service is not None
     assert service.fleet.keeper.lease is not None
-    call_id = call_id_of(read_token(token(), SECRET, time.time()))
+    call_id = call_id_for(read_token(token(), SECRET, time.time()))
     held = HeldCall(id=call_id, agent="desk", configuration="c1", began_at=time.time())
     lost = replace(service.fleet.keeper.lease, runner="lost")
 

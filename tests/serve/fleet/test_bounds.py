@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from runner.call.browser.token import BrowserToken
-from runner.serve.browser.admission import call_id_of
+from runner.serve.browser.admission import call_id_for
 from runner.standin.script import CallerHangsUp, greets
 from tests.patience import PATIENCE_S
 from tests.serve.bounds.lowered import LOWERED
@@ -126,7 +126,7 @@ async def test_another_runner_that_hangs_harms_no_neighbour_of_its_readers(
 ) -> None:
     """A console and a page ask about calls that it has."""
     url = postgresql.new_database()
-    page_call = call_id_of(BrowserToken(subject="page", id="t1", agents=("web",), expires_at=0.0))
+    page_call = call_id_for(BrowserToken(subject="page", id="t1", agents=("web",), expires_at=0.0))
     async with serving(tmp_path, SHARED, store=url) as service, service.serves_neighbour():
         database = await asyncpg.connect(url)
         try:

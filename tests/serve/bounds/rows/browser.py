@@ -15,7 +15,7 @@ from runner.serve.browser.admission import MOST_A_SUBJECT, MOST_AN_ADDRESS
 from runner.serve.browser.live_pages import MOST_READERS
 from runner.serve.browser.watch import MOST_TURNS
 from runner.standin.placed_call import PlacedCall
-from runner.standin.script import Step, greets
+from runner.standin.script import ScriptStep, greets
 from tests.patience import PATIENCE_S
 from tests.serve.bounds.configuration import ADMIN_TOKEN, SITE
 from tests.serve.bounds.lowered import LOWERED
@@ -56,7 +56,7 @@ async def refused(service: Service, path: str, body: str = "", **asked: Any) -> 
     return status, json.loads(text)["detail"]
 
 
-async def begun(service: Service, subject: str, *script: Step) -> tuple[PlacedCall, str]:
+async def begun(service: Service, subject: str, *script: ScriptStep) -> tuple[PlacedCall, str]:
     """A call from a page, and where it is."""
     call = service.api.expect_offer(*script)
     status, text, headers = await ask(service, "/calls", OFFER, bearer=token(subject))

@@ -1,4 +1,4 @@
-"""One difference between an expected and an observed value, and how values are written in it."""
+"""One mismatch between an expected and an observed value, and how values are written in it."""
 
 import json
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class DiffLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class Mismatch:
     """What differs, at its place in the scenario. Without lines, `what` says it all."""
 
     place: Place
@@ -36,17 +36,17 @@ class Difference:
         return cls(
             place=expected.place,
             what=what,
-            lines=(DiffLine("-", one_line(plain(expected))), DiffLine("+", got)),
+            lines=(DiffLine("-", one_line(unplaced(expected))), DiffLine("+", got)),
         )
 
 
-def plain(expected: Expected) -> Json:
+def unplaced(expected: Expected) -> Json:
     """The expected value, without places."""
     value = expected.value
     if isinstance(value, tuple):
-        return [plain(entry) for entry in value]
+        return [unplaced(entry) for entry in value]
     if isinstance(value, dict):
-        return {name: plain(field) for name, field in value.items()}
+        return {name: unplaced(field) for name, field in value.items()}
     return value
 
 
