@@ -20,7 +20,7 @@ from runner.model.live_call import CallState, ClaimLimits, FleetCall, HeldCall, 
 from runner.model.record import CallRecord
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
 from runner.model.usage import TranscriptionUsage, Usage
-from runner.model.values import Instant, Json
+from runner.model.values import Instant
 
 log = logging.getLogger("runner.store")
 
@@ -229,10 +229,6 @@ class WhereClause:
         """The statement's name for this value."""
         self.values.append(column_text(value) if isinstance(value, str) else value)
         return f"{self._mark}{len(self.values)}"
-
-
-def outcome_text(outcome: Json) -> str:
-    return json.dumps(outcome)
 
 
 def column_text(text: str) -> str:

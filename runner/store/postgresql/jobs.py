@@ -1,17 +1,13 @@
 """The jobs after calls in PostgreSQL. SQL only: no transaction, no decision."""
 
-import logging
 from collections.abc import Collection, Iterable, Sequence
-from typing import assert_never
 
-from runner.model.job import Backlog, Done, DueJob, JobCapacity, JobKind, JobResult, Later, Parked
+from runner.model.job import Backlog, DueJob, JobCapacity
 from runner.model.stored_call import StoredJob
 from runner.model.values import Instant
 from runner.store import rows
 from runner.store.postgresql.database import Connection
-
-log = logging.getLogger("runner.store")
-
+from runner.store.settlement import Settlement, due_or_parked
 
 _TAKE = f"""WITH RECURSIVE receivers (name) AS (
     SELECT min(receiver) FROM jobs WHERE state = 'open'
@@ -59,13 +55,11 @@ async def take(connection: Connection, capacity: JobCapacity, now: Instant, leas
     )
     taken = []
     for row in sorted(due, key=lambda row: (row["turn"], row["due_at"])):
-        try:
-            taken.append(rows.due_job(tuple(row)[:-1]))
-        except (ValueError, TypeError, RecursionError) as error:
-            log.error("job cannot be read and is parked", extra={"call_id": row["call_id"], "job": row["id"]})
-            await _park(connection, row["id"], f"it cannot be read: {error}")
-            if row["kind"] == JobKind.OUTCOME.value:
-                await _open_deliveries(connection, row["call_id"], now)
+        job = due_or_parked(tuple(row)[:-1], now)
+        if isinstance(job, DueJob):
+            taken.append(job)
+        else:
+            await settle(connection, job)
     return taken
 
 
@@ -77,40 +71,28 @@ async def release(connection: Connection, jobs: Sequence[DueJob]) -> None:
     )
 
 
-async def settle(connection: Connection, due: DueJob, result: JobResult, now: Instant) -> None:
-    """Write the result of an attempt."""
-    job = due.job
-    match result:
-        case Later(due_at=due_at, error=error):
-            await connection.execute(
-                """UPDATE jobs SET due_at = $1, taken_until = '-infinity', attempts = $2, error = $3
-                WHERE id = $4 AND fence = $5""",
-                due_at,
-                job.attempts + 1,
-                rows.column_text(error),
-                job.id,
-                due.fence,
-            )
-        case Parked(error=error):
-            parked = await connection.fetchval(
-                "UPDATE jobs SET attempts = $1 WHERE id = $2 AND fence = $3 RETURNING id",
-                job.attempts + 1,
-                job.id,
-                due.fence,
-            )
-            if parked is None:
-                return
-            await _park(connection, job.id, error)
-            if job.kind is JobKind.OUTCOME:
-                await _open_deliveries(connection, job.call_id, now)
-        case Done(outcome=outcome):
-            await connection.execute("DELETE FROM jobs WHERE id = $1", job.id)
-            if job.kind is JobKind.OUTCOME:
-                text = rows.outcome_text(outcome)
-                await connection.execute("UPDATE calls SET outcome = $1 WHERE id = $2", text, job.call_id)
-                await _open_deliveries(connection, job.call_id, now)
-        case _:
-            assert_never(result)
+async def settle(connection: Connection, settled: Settlement) -> None:
+    """Write what an attempt changes."""
+    if settled.columns is None:
+        await connection.execute("DELETE FROM jobs WHERE id = $1", settled.job_id)
+    elif not await connection.fetchval(
+        """UPDATE jobs SET state = $1, due_at = $2, attempts = $3, error = $4, taken_until = '-infinity'
+        WHERE id = $5 AND fence = $6 RETURNING true""",
+        *settled.columns,
+        settled.job_id,
+        settled.fence,
+    ):
+        return
+    if settled.outcome is not None:
+        await connection.execute(
+            "UPDATE calls SET outcome = $1 WHERE id = $2", settled.outcome, settled.call_id
+        )
+    if settled.deliveries_due_at is not None:
+        await connection.execute(
+            "UPDATE jobs SET due_at = $1 WHERE call_id = $2 AND state = 'open' AND due_at IS NULL",
+            settled.deliveries_due_at,
+            settled.call_id,
+        )
 
 
 async def backlog(connection: Connection, busy: Collection[str]) -> Backlog:
@@ -152,19 +134,3 @@ async def retry_parked(connection: Connection, call_id: str, now: Instant) -> in
         call_id,
     )
     return len(opened)
-
-
-async def _park(connection: Connection, job_id: str, error: str) -> None:
-    await connection.execute(
-        """UPDATE jobs SET state = 'parked', due_at = NULL, taken_until = '-infinity', error = $1
-        WHERE id = $2""",
-        rows.column_text(error),
-        job_id,
-    )
-
-
-async def _open_deliveries(connection: Connection, call_id: str, now: Instant) -> None:
-    """Make the deliveries due that waited for the outcome of a call."""
-    await connection.execute(
-        "UPDATE jobs SET due_at = $1 WHERE call_id = $2 AND state = 'open' AND due_at IS NULL", now, call_id
-    )

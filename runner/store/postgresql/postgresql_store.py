@@ -13,6 +13,7 @@ from runner.store import rows
 from runner.store.journal.sealed import HeldPiece, SealedEntries
 from runner.store.postgresql import claims, jobs, journal, leases, live_calls, records
 from runner.store.postgresql.database import Connection, PostgresqlDatabase
+from runner.store.settlement import settlement
 
 _NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
@@ -70,7 +71,8 @@ class PostgresqlStore:
         return await self._database.run(lambda connection: jobs.take(connection, capacity, now, lease_s))
 
     async def settle(self, due: DueJob, result: JobResult, now: Instant) -> None:
-        await self._database.run(lambda connection: jobs.settle(connection, due, result, now))
+        settled = settlement(due, result, now)
+        await self._database.run(lambda connection: jobs.settle(connection, settled))
 
     async def release(self, due: Sequence[DueJob]) -> None:
         await self._database.run(lambda connection: jobs.release(connection, due))

@@ -1,17 +1,14 @@
 """The jobs after calls in SQLite. SQL only: no transaction, no decision."""
 
 import json
-import logging
 from collections.abc import Collection, Iterable, Sequence
 from sqlite3 import Connection
-from typing import assert_never
 
-from runner.model.job import Backlog, Done, DueJob, JobCapacity, JobKind, JobResult, Later, Parked
+from runner.model.job import Backlog, DueJob, JobCapacity
 from runner.model.stored_call import StoredJob
 from runner.model.values import Instant
 from runner.store import rows
-
-log = logging.getLogger("runner.store")
+from runner.store.settlement import Settlement, due_or_parked
 
 
 def add(connection: Connection, new: Iterable[rows.JobRow]) -> None:
@@ -36,13 +33,11 @@ def take(connection: Connection, capacity: JobCapacity, now: Instant, lease_s: f
     taken = []
     for row in due:
         record = connection.execute("SELECT record, outcome FROM calls WHERE id = ?", (row[1],)).fetchone()
-        try:
-            taken.append(rows.due_job((*row, *record)))
-        except (ValueError, TypeError, RecursionError) as error:
-            log.error("job cannot be read and is parked", extra={"call_id": row[1], "job": row[0]})
-            _park(connection, row[0], f"it cannot be read: {error}")
-            if row[2] == JobKind.OUTCOME.value:
-                _open_deliveries(connection, row[1], now)
+        job = due_or_parked((*row, *record), now)
+        if isinstance(job, DueJob):
+            taken.append(job)
+        else:
+            settle(connection, job)
     return taken
 
 
@@ -54,34 +49,23 @@ def release(connection: Connection, jobs: Sequence[DueJob]) -> None:
     )
 
 
-def settle(connection: Connection, due: DueJob, result: JobResult, now: Instant) -> None:
-    """Write the result of an attempt."""
-    job = due.job
-    match result:
-        case Later(due_at=due_at, error=error):
-            connection.execute(
-                """UPDATE jobs SET due_at = ?, taken_until = 0, attempts = ?, error = ?
-                WHERE id = ? AND fence = ?""",
-                (due_at, job.attempts + 1, rows.column_text(error), job.id, due.fence),
-            )
-        case Parked(error=error):
-            parked = connection.execute(
-                "UPDATE jobs SET attempts = ? WHERE id = ? AND fence = ?",
-                (job.attempts + 1, job.id, due.fence),
-            )
-            if not parked.rowcount:
-                return
-            _park(connection, job.id, error)
-            if job.kind is JobKind.OUTCOME:
-                _open_deliveries(connection, job.call_id, now)
-        case Done(outcome=outcome):
-            connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
-            if job.kind is JobKind.OUTCOME:
-                text = rows.outcome_text(outcome)
-                connection.execute("UPDATE calls SET outcome = ? WHERE id = ?", (text, job.call_id))
-                _open_deliveries(connection, job.call_id, now)
-        case _:
-            assert_never(result)
+def settle(connection: Connection, settled: Settlement) -> None:
+    """Write what an attempt changes."""
+    if settled.columns is None:
+        connection.execute("DELETE FROM jobs WHERE id = ?", (settled.job_id,))
+    elif not connection.execute(
+        """UPDATE jobs SET state = ?, due_at = ?, attempts = ?, error = ?, taken_until = 0
+        WHERE id = ? AND fence = ?""",
+        (*settled.columns, settled.job_id, settled.fence),
+    ).rowcount:
+        return
+    if settled.outcome is not None:
+        connection.execute("UPDATE calls SET outcome = ? WHERE id = ?", (settled.outcome, settled.call_id))
+    if settled.deliveries_due_at is not None:
+        connection.execute(
+            "UPDATE jobs SET due_at = ? WHERE call_id = ? AND state = 'open' AND due_at IS NULL",
+            (settled.deliveries_due_at, settled.call_id),
+        )
 
 
 def backlog(connection: Connection, busy: Collection[str]) -> Backlog:
@@ -145,18 +129,3 @@ def _receivers(connection: Connection) -> list[str]:
         SELECT name FROM receivers WHERE name IS NOT NULL"""
     )
     return [name for (name,) in rows]
-
-
-def _park(connection: Connection, job_id: str, error: str) -> None:
-    connection.execute(
-        "UPDATE jobs SET state = 'parked', due_at = NULL, taken_until = 0, error = ? WHERE id = ?",
-        (rows.column_text(error), job_id),
-    )
-
-
-def _open_deliveries(connection: Connection, call_id: str, now: Instant) -> None:
-    """Make the deliveries due that waited for the outcome of a call."""
-    connection.execute(
-        "UPDATE jobs SET due_at = ? WHERE call_id = ? AND state = 'open' AND due_at IS NULL",
-        (now, call_id),
-    )

@@ -12,6 +12,7 @@ from runner.model.stored_call import CallFilter, CallSummary, StoredCall, Stored
 from runner.model.values import Instant
 from runner.store import rows
 from runner.store.journal.sealed import HeldPiece, SealedEntries
+from runner.store.settlement import settlement
 from runner.store.sqlite import fleet, jobs, journal, journal_log, records
 from runner.store.sqlite.database import SqliteDatabase
 from runner.store.sqlite.left_journals import LeftJournals
@@ -70,7 +71,8 @@ class SqliteStore:
         return await self._database.write(lambda connection: jobs.take(connection, capacity, now, lease_s))
 
     async def settle(self, due: DueJob, result: JobResult, now: Instant) -> None:
-        await self._database.write(lambda connection: jobs.settle(connection, due, result, now))
+        settled = settlement(due, result, now)
+        await self._database.write(lambda connection: jobs.settle(connection, settled))
 
     async def release(self, due: Sequence[DueJob]) -> None:
         await self._database.write(lambda connection: jobs.release(connection, due))
