@@ -8,7 +8,6 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from dataclasses import asdict
 
 from runner.api.realtime.facts import BASE_URL
 from runner.cli.environment import add_directory, add_environment
@@ -26,8 +25,8 @@ from runner.serve.tls import client_context
 from runner.wording import cut, plural
 
 WIDEST = 140
-LEAST_SUBJECT = 14
-MOST_SUBJECT = 28
+LEAST_TOPIC = 14
+MOST_TOPIC = 28
 
 _STYLES = {
     FindingState.OK: Style.GOOD,
@@ -78,7 +77,10 @@ async def _examine(options: argparse.Namespace, configuration: Configuration) ->
             show(finding, terminal, columns)
             sys.stdout.flush()
     if terminal is None:
-        rows = [{**asdict(finding), "state": finding.state.value} for finding in findings]
+        rows = [
+            {"subject": each.topic, "state": each.state.value, "text": each.text, "remedy": each.remedy}
+            for each in findings
+        ]
         print_document({"findings": rows})
     else:
         terminal.line()
@@ -98,25 +100,25 @@ def summary(findings: list[Finding]) -> str:
 
 def show(finding: Finding, terminal: Terminal, columns: int) -> None:
     """Print a finding, with what to do below it."""
-    subject = cut(printable(finding.subject), MOST_SUBJECT)
+    topic = cut(printable(finding.topic), MOST_TOPIC)
     margin = _STATE_WIDTH + 2
     width = max(40, min(columns - 1, WIDEST) - margin)
     state = terminal.styled(f"{finding.state.value:{_STATE_WIDTH}}", _STYLES[finding.state])
-    head = f"{subject:{LEAST_SUBJECT}}  "
+    head = f"{topic:{LEAST_TOPIC}}  "
     first, *more = textwrap.wrap(
         f"{head}{printable(finding.text)}",
         width,
-        subsequent_indent=" " * (LEAST_SUBJECT + 2),
+        subsequent_indent=" " * (LEAST_TOPIC + 2),
         break_on_hyphens=False,
     )
-    terminal.line(f"{state}  {terminal.styled(subject, Style.BOLD)}{first[len(subject) :]}")
+    terminal.line(f"{state}  {terminal.styled(topic, Style.BOLD)}{first[len(topic) :]}")
     for line in more:
         terminal.line(f"{' ' * margin}{line}")
     if finding.remedy:
-        indent = " " * (margin + LEAST_SUBJECT + 2)
+        indent = " " * (margin + LEAST_TOPIC + 2)
         for line in textwrap.wrap(
             f"→ {printable(finding.remedy)}",
-            width - LEAST_SUBJECT - 2,
+            width - LEAST_TOPIC - 2,
             subsequent_indent="  ",
             break_on_hyphens=False,
         ):

@@ -20,7 +20,7 @@ class FindingState(Enum):
 class Finding:
     """One line of the doctor's report."""
 
-    subject: str
+    topic: str
     """What was checked, in a word or two: `api key`, `store`, a host."""
     state: FindingState
     text: str
@@ -35,14 +35,14 @@ class Topic:
     name: str
 
     def ok(self, text: str) -> Finding:
-        return Finding(subject=self.name, state=FindingState.OK, text=text)
+        return Finding(topic=self.name, state=FindingState.OK, text=text)
 
     def warning(self, text: str, remedy: str) -> Finding:
         """It works, and deserves a look."""
-        return Finding(subject=self.name, state=FindingState.WARNING, text=text, remedy=remedy)
+        return Finding(topic=self.name, state=FindingState.WARNING, text=text, remedy=remedy)
 
     def error(self, text: str, remedy: str) -> Finding:
-        return Finding(subject=self.name, state=FindingState.ERROR, text=text, remedy=remedy)
+        return Finding(topic=self.name, state=FindingState.ERROR, text=text, remedy=remedy)
 
     def skipped(self, text: str, remedy: str = "") -> Finding:
-        return Finding(subject=self.name, state=FindingState.SKIPPED, text=text, remedy=remedy)
+        return Finding(topic=self.name, state=FindingState.SKIPPED, text=text, remedy=remedy)

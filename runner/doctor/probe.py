@@ -57,10 +57,10 @@ class NotReached:
     obstacle: Obstacle
     detail: str
 
-    def finding(self, subject: Topic, what: str = "") -> Finding:
+    def finding(self, topic: Topic, what: str = "") -> Finding:
         """The finding for it. `what` comes before the detail."""
         text = f"{what}: {self.detail}" if what else self.detail
-        return subject.error(text, self.obstacle.value)
+        return topic.error(text, self.obstacle.value)
 
 
 async def probe(

@@ -190,29 +190,29 @@ def model_findings(
 
 def session_finding(agent: Agent, reply: HttpReply) -> Finding:
     """Whether the API accepts an agent's session."""
-    subject = Topic(f"agent {agent.id}")
+    topic = Topic(f"agent {agent.id}")
     _, message = account.error_of(reply)
     match reply.status:
         case None:
-            return subject.warning(f"its session was not checked: {reply.detail}", "try again")
+            return topic.warning(f"its session was not checked: {reply.detail}", "try again")
         case status if 200 <= status < 300:
             voice = f", voice {agent.voice}" if agent.voice is not None else ""
-            return subject.ok(f"its session is accepted: {agent.model}{voice}")
+            return topic.ok(f"its session is accepted: {agent.model}{voice}")
         case 400 | 422:
             reason = _cut(message) or "it does not say why"
-            return subject.error(
+            return topic.error(
                 f"the voice API refuses its session: {reason}",
                 f"mend that in {agent.place.file}: the model, voice, session or parameters of a tool; "
                 f"phone-agents explain {agent.id} shows what is sent",
             )
         case 404 | 405:
-            return subject.skipped(f"its session was not checked: this API has no way to ({reply.status})")
+            return topic.skipped(f"its session was not checked: this API has no way to ({reply.status})")
         case status if status == 429 or status >= 500:
-            return subject.warning(
+            return topic.warning(
                 f"its session was not checked: {status} {_cut(message)}".rstrip(), "try again in a minute"
             )
         case status:
-            return subject.error(
+            return topic.error(
                 f"its session may not be begun: {status} {_cut(message)}".rstrip(),
                 "give the key and its project access to Realtime and to this model",
             )

@@ -132,7 +132,7 @@ async def serve(stack: AsyncExitStack, tls: ssl.SSLContext | None = None, status
 
 async def test_where_all_is_well_nothing_is_wrong(clinic: Clinic) -> None:
     found = await clinic.findings()
-    assert [(each.state.value, each.subject, each.remedy) for each in found] == [
+    assert [(each.state.value, each.topic, each.remedy) for each in found] == [
         ("ok", "api key", ""),
         ("ok", "clock", ""),
         ("ok", "models", ""),
@@ -324,10 +324,10 @@ TROUBLE = [
 
 
 @pytest.mark.parametrize(
-    ("breaks", "subject", "text", "remedy"), TROUBLE, ids=[f"{row[1]}: {row[2][:40]}" for row in TROUBLE]
+    ("breaks", "topic", "text", "remedy"), TROUBLE, ids=[f"{row[1]}: {row[2][:40]}" for row in TROUBLE]
 )
 async def test_trouble_is_told_with_its_cause_and_its_remedy(
-    clinic: Clinic, breaks: Callable[[Clinic], None], subject: str, text: str, remedy: str
+    clinic: Clinic, breaks: Callable[[Clinic], None], topic: str, text: str, remedy: str
 ) -> None:
     breaks(clinic)
     wrong = [
@@ -335,15 +335,15 @@ async def test_trouble_is_told_with_its_cause_and_its_remedy(
         for found in await clinic.findings()
         if found.state in {FindingState.ERROR, FindingState.WARNING} and found.remedy != "have it renewed"
     ]
-    assert [found.subject for found in wrong] == [subject]
+    assert [found.topic for found in wrong] == [topic]
     (found,) = wrong
-    assert found.state is (FindingState.WARNING if subject == "model" else FindingState.ERROR)
+    assert found.state is (FindingState.WARNING if topic == "model" else FindingState.ERROR)
     assert found.text == text
     assert found.remedy == remedy.replace("{agents}", str(clinic.folder / "agents"))
 
 
-async def of(clinic: Clinic, subject: str) -> Finding:
-    (found,) = [each for each in await clinic.findings() if each.subject == subject]
+async def of(clinic: Clinic, topic: str) -> Finding:
+    (found,) = [each for each in await clinic.findings() if each.topic == topic]
     return found
 
 
@@ -428,7 +428,7 @@ async def test_a_runner_that_is_up_is_recognised(clinic: Clinic, running: tuple[
         "store": f"sqlite:{desk.directory}/calls.db",
     }
     clinic.url = url
-    found = {each.subject: each for each in await clinic.findings()}
+    found = {each.topic: each for each in await clinic.findings()}
     assert found["port"].text == f"a runner listens at 127.0.0.1 port {url.rpartition(':')[2]} already"
     assert found["store"].state is FindingState.OK
     assert found["store"].text.startswith(

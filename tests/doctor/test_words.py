@@ -24,7 +24,7 @@ def reply(status: int, code: str = "", message: str = "") -> HttpReply:
 
 
 def line(finding: Finding) -> tuple[str, str, str, str]:
-    return finding.state.value, finding.subject, finding.text, finding.remedy
+    return finding.state.value, finding.topic, finding.text, finding.remedy
 
 
 @pytest.mark.parametrize(

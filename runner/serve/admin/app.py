@@ -18,8 +18,8 @@ from runner.serve.addresses import ClientAddress
 from runner.serve.admin.access import COOKIE, SESSION_S, Access, Identity
 from runner.serve.admin.document import AdminOperation, InvalidRequestError, document
 from runner.serve.admin.pages import Pages
-from runner.serve.admin.peers import FORWARDED
 from runner.serve.admin.problem import AdminProblem, not_found
+from runner.serve.forwarding import FORWARDED
 from runner.serve.listener import Handler
 from runner.serve.metrics import CONTENT_TYPE, Metrics
 

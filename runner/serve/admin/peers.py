@@ -17,16 +17,11 @@ from runner.model.live_call import FleetCall, RunnerInfo
 from runner.model.values import Json
 from runner.serve.admin.access import COOKIE
 from runner.serve.admin.problem import AdminProblem
+from runner.serve.forwarding import ASK_S, FORWARDED, QUIET_S
 from runner.store.store import FleetStore
 
 log = logging.getLogger("runner.serve.admin.peers")
 
-FORWARDED = "Phone-Agents-Forwarded"
-"""Marks a forwarded request: its receiver answers for its own calls, and asks nobody."""
-ASK_S = 5.0
-"""For another runner to answer."""
-QUIET_S = 40.0
-"""For another runner's stream to send anything: it has a heartbeat."""
 FRESH_S = 1.0
 """How long the list of runners is valid."""
 CALLS_FRESH_S = 0.2

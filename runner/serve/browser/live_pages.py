@@ -15,9 +15,10 @@ from aiohttp import web
 from runner.model.call import Ringing, WebRtcOrigin
 from runner.serve.browser.admission import Admission, bearer, bearer_or_body, call_id_for
 from runner.serve.browser.origins import check_origin, shared_with
-from runner.serve.browser.peers import FORWARDED, PagePeers, RunnerOfCall
+from runner.serve.browser.peers import PagePeers, RunnerOfCall
 from runner.serve.browser.refusal import RETRY_AFTER, RefusedError
 from runner.serve.browser.watch import BrowserWatch
+from runner.serve.forwarding import FORWARDED
 from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 

@@ -13,16 +13,8 @@ from runner.errors import StoreError
 from runner.model.settings import Server
 from runner.serve.addresses import is_loopback
 from runner.serve.browser.refusal import RETRY_AFTER, RefusedError
+from runner.serve.forwarding import ASK_S, FORWARDED, QUIET_S
 from runner.store.store import FleetStore
-
-FORWARDED = "Phone-Agents-Forwarded"
-"""Marks a forwarded request: its receiver answers for its own calls, and asks nobody.
-
-No page of another site can send it, since no preflight allows it (Fetch, 4.9).
-"""
-ASK_S = 5.0
-QUIET_S = 40.0
-"""For another runner's stream to say anything: it has a heartbeat."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from runner.model.live_call import FleetCall, HeldCall, RunnerInfo
 from runner.serve.browser import live_pages
 from runner.serve.browser.admission import call_id_for
 from runner.serve.browser.live_pages import MOST_READERS
-from runner.serve.browser.peers import FORWARDED
+from runner.serve.forwarding import FORWARDED
 from runner.standin.placed_call import RestReply
 from runner.standin.script import greets
 from tests.call.machine.playing import RINGING

@@ -23,13 +23,11 @@ SHARED = {
     **LOWERED,
     "serve.admin.calls.BETWEEN_S": 1.0,
     "serve.admin.fleet_feed.FIRST_S": 0.5,
-    "serve.admin.peers.ASK_S": 0.5,
-    "serve.admin.peers.QUIET_S": 0.5,
     "serve.admin.streams.BETWEEN_S": 1.0,
     "serve.browser.live_pages.BETWEEN_S": 1.0,
-    "serve.browser.peers.ASK_S": 0.5,
-    "serve.browser.peers.QUIET_S": 0.5,
     "serve.fleet.service.HAND_OVER_S": 0.5,
+    "serve.forwarding.ASK_S": 0.5,
+    "serve.forwarding.QUIET_S": 0.5,
     "serve.timeouts.after_call_s": 0.5,
     "serve.timeouts.close_s": 2.0,
     "serve.timeouts.end_s": 4.0,
@@ -55,8 +53,8 @@ IS_OVER = "UPDATE runners SET seen_at = seen_at - make_interval(secs => lease_s)
 @pytest.mark.chaos
 @alone_beyond(
     "serve.admin.calls.BETWEEN_S",
-    "serve.admin.peers.ASK_S",
     "serve.fleet.service.HAND_OVER_S",
+    "serve.forwarding.ASK_S",
     "serve.timeouts.heartbeat_s",
     "serve.timeouts.runner_lease_s",
     "store.postgresql.database.CONNECTIONS",
@@ -109,17 +107,16 @@ async def trickle(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     while True:
         await response.write(b":\n\n")
-        await asyncio.sleep(SHARED["serve.admin.peers.QUIET_S"] / 5)
+        await asyncio.sleep(SHARED["serve.forwarding.QUIET_S"] / 5)
 
 
 @pytest.mark.chaos
 @alone_beyond(
     "serve.admin.fleet_feed.FIRST_S",
-    "serve.admin.peers.QUIET_S",
     "serve.admin.streams.BETWEEN_S",
     "serve.browser.live_pages.BETWEEN_S",
-    "serve.browser.peers.ASK_S",
-    "serve.browser.peers.QUIET_S",
+    "serve.forwarding.ASK_S",
+    "serve.forwarding.QUIET_S",
 )
 async def test_another_runner_that_hangs_harms_no_neighbour_of_its_readers(
     tmp_path: Path, postgresql: PostgresqlServer

@@ -1,0 +1,11 @@
+"""What holds for every request that one runner forwards to another of the same store."""
+
+FORWARDED = "Phone-Agents-Forwarded"
+"""Marks a forwarded request: its receiver answers for its own calls, and asks nobody.
+
+No page of another site can send it, since no preflight allows it (Fetch, 4.9).
+"""
+ASK_S = 5.0
+"""For another runner to answer."""
+QUIET_S = 40.0
+"""For another runner's stream to send anything: it has a heartbeat."""
