@@ -20,6 +20,7 @@ from runner.demo.demo_result import DemoResult, SentRequest
 from runner.demo.endpoints import Endpoints, WatchedConnector
 from runner.demo.masking import Mask
 from runner.demo.timeline import EntryKind, Timeline, TimelineEntry
+from runner.model.action import LOOKUP
 from runner.model.agent import Agent
 from runner.model.call import WEB, Transport
 from runner.model.settings import Configuration, SecretRef
@@ -35,8 +36,6 @@ from runner.store.opening import open_store
 
 LONGEST_S = 120.0
 """Real seconds after which a call that does not end is ended."""
-LOOKUP = "lookup"
-"""Shown in place of a tool's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

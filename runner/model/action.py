@@ -8,6 +8,9 @@ from runner.model.agent import Agent
 from runner.model.http import HttpRequest
 from runner.model.values import Instant, JsonObject
 
+LOOKUP = "lookup"
+"""Stands for a tool's name where the lookup sends a request. Its key is the call's own id."""
+
 
 class TimerKind(Enum):
     """What a timer is for."""
@@ -186,6 +189,7 @@ class SendRequest:
     call_id: str
     attempt: int
     tool: str
+    """Its name, or `LOOKUP`."""
     request: HttpRequest
     is_repeatable: bool = True
     """Whether it may be repeated when its result is unknown."""

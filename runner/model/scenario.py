@@ -10,6 +10,9 @@ from runner.model.steering import SteeringAct
 from runner.model.usage import Usage
 from runner.model.values import Instant, Place
 
+IF_BROKEN = "if_broken"
+"""The name for replies to the transfer of a broken call."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:

@@ -10,6 +10,7 @@ JsonObject: TypeAlias = Mapping[str, Any]
 
 Instant: TypeAlias = float
 """Seconds since the Unix epoch. Durations are seconds too, in names that end in `_s`."""
+DAY_S = 86400.0
 
 
 class Place(NamedTuple):

@@ -5,12 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runner.model.conversation_event import ToolCalled
-from runner.model.scenario import Replies, TransferEnd
+from runner.model.scenario import IF_BROKEN, Replies, TransferEnd
 from runner.model.tool import TransferBinding
 from runner.scenario.replies import transfer_end
-
-IF_BROKEN = "if_broken"
-"""The name for replies to the transfer of a broken call."""
 
 
 @dataclass(slots=True)

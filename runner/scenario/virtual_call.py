@@ -10,10 +10,10 @@ from typing import assert_never
 
 from runner.api.port import Order, SidebandAction, VoiceApi
 from runner.call.machine.call_counts import CallCounts
-from runner.call.machine.lookup import LOOKUP
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.world import World
 from runner.model.action import (
+    LOOKUP,
     Action,
     ClaimCall,
     ClearTimer,

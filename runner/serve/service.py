@@ -9,10 +9,11 @@ import aiohttp
 
 from runner import __version__
 from runner.api.realtime import api as realtime
-from runner.call.machine.call_counts import DAY_S, CallCounts, day_of
+from runner.call.machine.call_counts import CallCounts, day_of
 from runner.errors import CannotRunError, StoreError
 from runner.model.call import Ringing
 from runner.model.settings import Settings
+from runner.model.values import DAY_S
 from runner.serve.call_actions import SharedByCalls
 from runner.serve.call_answerer import CallAnswerer
 from runner.serve.call_intake import CallIntake
@@ -75,7 +76,7 @@ class Service:
         readiness.add_troubles(lambda: storage.troubles)
         call_counts = CallCounts()
         now = process.clock()
-        call_counts.remember(await storage.count_calls(day_of(now) * float(DAY_S)), now)
+        call_counts.remember(await storage.count_calls(day_of(now) * DAY_S), now)
         clients = await Clients.open(process, settings, secrets, new_connector=new_connector, tracing=tracing)
         readiness.add_obstacle(lambda: clients.api.obstacle)
         jobs = JobWorker(

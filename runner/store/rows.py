@@ -20,11 +20,10 @@ from runner.model.live_call import CallState, ClaimLimits, FleetCall, HeldCall, 
 from runner.model.record import CallRecord
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
 from runner.model.usage import TranscriptionUsage, Usage
-from runner.model.values import Instant
+from runner.model.values import DAY_S, Instant
 
 log = logging.getLogger("runner.store")
 
-DAY_S = 86400.0
 DUE_JOB = "jobs.id, call_id, kind, receiver, created_at, due_at, attempts, fence, work"
 """The columns of `due_job`, without those of the call."""
 STORED_JOB = "id, call_id, kind, state, created_at, due_at, attempts, error"

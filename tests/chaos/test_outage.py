@@ -18,6 +18,7 @@ from runner.store.journal.entries import decode
 from runner.store.journal.journal import opened
 from runner.store.journal.piece_spool import held_piece
 from runner.store.journal.seal import JournalKey, Seal
+from runner.store.journal.sealed import SealedEntries
 from runner.store.opening import open_store
 from tests.patience import PATIENCE_S
 from tests.serving import SECRET, Desk
@@ -101,7 +102,7 @@ async def in_file(desk: Desk, ends: dict[str, int], keys: dict[str, JournalKey])
                     if (held := held_piece(line)) is not None:
                         call_id, first_seq, entries = held.piece
                         if first_seq:
-                            text = keys[call_id].open(entries, call_id, first_seq)
+                            (text,) = keys[call_id].open_all([SealedEntries(call_id, first_seq, entries)])
                         else:
                             keys[call_id], text = SEAL.open(entries, call_id)
                         heard[call_id] += sum(

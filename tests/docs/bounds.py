@@ -14,20 +14,15 @@ Number = int | float
 
 UNSEEN = {
     "a pause: when it is over, we look again or write on, and nothing is given up": (
-        "serve.admin.calls.AGAIN_S",
-        "serve.admin.calls.HEARTBEAT_S",
         "serve.admin.fleet_feed.LOOK_S",
         "serve.admin.other_runners.RUNNERS_S",
         "serve.admin.followed.LOOK_S",
         "serve.admin.followed.SETTLE_S",
-        "serve.admin.streams.AGAIN_S",
         "serve.admin.streams.ASK_AGAIN_S",
         "serve.admin.streams.LOOK_S",
         "serve.admin.streams.TICK_S",
         "serve.background.RESTART_S",
         "serve.browser.admission.SWEEP_S",
-        "serve.browser.live_pages.AGAIN_S",
-        "serve.browser.live_pages.HEARTBEAT_S",
         "serve.browser.watch.PAUSE_S",
         "serve.drain.LOOK_S",
         "serve.fleet.journal_writer.BATCH_S",
@@ -37,6 +32,8 @@ UNSEEN = {
         "serve.fleet.service.SWEEP_S",
         "serve.fleet.unserved_calls.FIRST_WAIT_S",
         "serve.fleet.unserved_calls.LONGEST_WAIT_S",
+        "serve.forwarding.AGAIN_S",
+        "serve.forwarding.HEARTBEAT_S",
         "serve.log_handlers.GATHER_S",
         "serve.log_handlers.TICK_S",
         "serve.log_writer.BLOCKED_S",
@@ -105,7 +102,6 @@ UNSEEN = {
         "serve.log_lines.MAX_TEXT",
     ),
     "a fact about the system, the loop, the garbage collector, TLS or the calendar": (
-        "serve.admin.records.DAY_S",
         "serve.alarms.EARLY_S",
         "serve.descriptors.LARGEST_LIMIT",
         "serve.descriptors.MACOS_LIMIT",

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 from runner.model.action import ClaimCall
 from runner.model.event import Limit
-from runner.model.values import Instant
-
-DAY_S = 86400
+from runner.model.values import DAY_S, Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,15 +11,13 @@ from runner.call.templates.names import call_names, names
 from runner.call.templates.template import TemplateFailure, render
 from runner.call.tools.endpoint_reply import UnusableReplyError, json_of, read_reply
 from runner.call.tools.tool_request import build_request, next_delay
-from runner.model.action import Action, ClearTimer, SendRequest, SetTimer, Timer, TimerKind
+from runner.model.action import LOOKUP, Action, ClearTimer, SendRequest, SetTimer, Timer, TimerKind
 from runner.model.agent import Agent, Lookup
 from runner.model.call import IncomingCall
 from runner.model.event import Replied
 from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.model.values import Instant, Json
 
-LOOKUP = "lookup"
-"""Stands for a tool's name where the lookup sends a request. Its key is the call's own id."""
 DEADLINE = Timer(TimerKind.LOOKUP)
 RETRY = Timer(TimerKind.LOOKUP_RETRY)
 MAX_BYTES = 64 * 1024

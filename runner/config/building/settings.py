@@ -23,8 +23,7 @@ from runner.model.settings import (
     Server,
     Settings,
 )
-
-DAY_S = 24 * 3600.0
+from runner.model.values import DAY_S
 
 
 def provider(runner: Checked, problems: Problems) -> Provider:

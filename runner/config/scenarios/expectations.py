@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from runner.config.checking.suggest import did_you_mean, one_of
 from runner.config.node import Node
 from runner.config.problem import Problems
-from runner.config.scenarios.scenario_scope import LOOKUP, ScenarioScope
+from runner.config.scenarios.scenario_scope import ScenarioScope
+from runner.model.action import LOOKUP
 from runner.model.record import ENDS
 from runner.model.scenario import Expectation, Expected
 

@@ -7,8 +7,9 @@ from runner.config.building.duration import duration_s
 from runner.config.checking.suggest import one_of
 from runner.config.node import Node
 from runner.config.problem import Problems
-from runner.config.scenarios.scenario_scope import IF_BROKEN, LOOKUP, ScenarioScope
-from runner.model.scenario import NoReply, Replies, Reply, TransferEnd
+from runner.config.scenarios.scenario_scope import ScenarioScope
+from runner.model.action import LOOKUP
+from runner.model.scenario import IF_BROKEN, NoReply, Replies, Reply, TransferEnd
 from runner.model.values import Place
 
 _FAILURES = {each.value: each for each in NoReply}

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from runner.config.checking.suggest import did_you_mean, or_there_is
 from runner.config.node import Node
 from runner.config.problem import Problems
+from runner.model.action import LOOKUP
 from runner.model.agent import Agent
+from runner.model.scenario import IF_BROKEN
 from runner.model.tool import Tool
 from runner.model.values import Json, JsonObject, Place
-
-LOOKUP = "lookup"
-IF_BROKEN = "if_broken"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

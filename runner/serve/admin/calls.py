@@ -17,14 +17,12 @@ from runner.serve.admin.followed import FollowedCalls, in_turns
 from runner.serve.admin.peers import AdminPeers, PeerError, PeerReply, ServingRunner, passed_on, reply_object
 from runner.serve.admin.problem import CONTENT_TYPE, AdminProblem, not_found
 from runner.serve.admin.streams import FeedReader, ReaderGoneError, Streams
+from runner.serve.forwarding import AGAIN_S, HEARTBEAT_S
 from runner.serve.live_calls import LiveCalls
 
 MOST_STREAMS = 64
-HEARTBEAT_S = 15.0
-AGAIN_S = 0.25
-"""Before an act is retried whose call is between two runners."""
 BETWEEN_S = 15.0
-"""How long it is retried; a lease and a little more."""
+"""How long an act is retried whose call is between two runners; a lease and a little more."""
 
 ACTS: Mapping[str, str] = {
     "say": "say",

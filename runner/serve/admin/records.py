@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall
-from runner.model.values import Instant, Json, JsonObject
+from runner.model.values import DAY_S, Instant, Json, JsonObject
 from runner.serve.admin.problem import AdminProblem
 
-DAY_S = 86400.0
 DEFAULT_WINDOW_S = 7 * DAY_S
 LONGEST_WINDOW_S = 366 * DAY_S
 LONGEST_SEARCH_S = 92 * DAY_S

@@ -17,6 +17,7 @@ from runner.serve.admin.fleet_feed import FleetFeed
 from runner.serve.admin.followed import FollowedCalls
 from runner.serve.admin.peers import AdminPeers, PeerError
 from runner.serve.admin.problem import not_found
+from runner.serve.forwarding import AGAIN_S
 from runner.serve.live_call import LiveCall
 from runner.store.store import RecordStore
 
@@ -30,8 +31,6 @@ LOOK_S = 1.0
 """Between two checks whether the reader of a quiet stream has left."""
 ASK_AGAIN_S = 10.0
 """Between two checks whether the reader may still read."""
-AGAIN_S = 0.25
-"""Before a call between two runners is looked for again."""
 BETWEEN_S = 45.0
 """How long a call may be between two runners; more than a lease, and the store's own pauses."""
 

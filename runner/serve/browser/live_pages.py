@@ -18,12 +18,10 @@ from runner.serve.browser.origins import check_origin, shared_with
 from runner.serve.browser.peers import PagePeers, RunnerOfCall
 from runner.serve.browser.refusal import RETRY_AFTER, RefusedError
 from runner.serve.browser.watch import BrowserWatch
-from runner.serve.forwarding import FORWARDED
+from runner.serve.forwarding import AGAIN_S, FORWARDED, HEARTBEAT_S
 from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 
-HEARTBEAT_S = 15.0
-AGAIN_S = 0.25
 BETWEEN_S = 30.0
 """How long a call without a runner is waited for: twice the time of a takeover."""
 MOST_READERS = 4

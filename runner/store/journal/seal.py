@@ -47,12 +47,8 @@ class JournalKey:
         """A new key, or one that was read from the journal's first piece."""
         self.raw = os.urandom(_KEY_BYTES) if key is None else key
 
-    def open(self, sealed: bytes, call_id: str, first_seq: int) -> bytes:
-        """Decrypt entries. Raises JournalError when they were changed, or are of another journal."""
-        return self.open_all([SealedEntries(call_id, first_seq, sealed)])[0]
-
     def open_all(self, pieces: Sequence[SealedEntries]) -> list[bytes]:
-        """Decrypt pieces of one journal. Raises JournalError as `open` does."""
+        """Decrypt pieces of one journal. Raises JournalError when one was changed, or is of another."""
         decrypt = AESGCM(self.raw).decrypt
         try:
             return [

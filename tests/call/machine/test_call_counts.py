@@ -2,9 +2,10 @@
 
 import pytest
 
-from runner.call.machine.call_counts import DAY_S, CallCounts, Load, Slot, day_of
+from runner.call.machine.call_counts import CallCounts, Load, Slot, day_of
 from runner.model.action import ClaimCall
 from runner.model.event import Limit
+from runner.model.values import DAY_S
 
 NOON = 20_000 * DAY_S + DAY_S / 2
 
@@ -55,7 +56,7 @@ def test_a_slot_of_a_call_that_was_never_accepted_counts_for_nothing() -> None:
 
 def test_each_day_begins_at_midnight_utc_and_live_calls_go_on() -> None:
     call_counts = CallCounts()
-    midnight = (day_of(NOON) + 1) * float(DAY_S)
+    midnight = (day_of(NOON) + 1) * DAY_S
     before = call_counts.take("desk", midnight - 0.001)
     before.keep()
     assert call_counts.load("desk", midnight - 0.001) == Load(live=1, today=1)
@@ -64,7 +65,7 @@ def test_each_day_begins_at_midnight_utc_and_live_calls_go_on() -> None:
 
 def test_a_call_that_rang_before_midnight_counts_for_the_day_that_it_rang_on() -> None:
     call_counts = CallCounts()
-    midnight = (day_of(NOON) + 1) * float(DAY_S)
+    midnight = (day_of(NOON) + 1) * DAY_S
     call_counts.take("desk", midnight - 2).keep()
     claim = ClaimCall(agent="desk", calls_per_day=1)
     assert isinstance(call_counts.claim(claim, midnight + 1), Slot)

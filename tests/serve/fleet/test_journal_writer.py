@@ -67,7 +67,7 @@ class Shelf:
 def text_of(piece: SealedEntries) -> bytes:
     """What a piece of a journal says, all of which have the same key here."""
     if piece.first_seq:
-        return KEY.open(piece.entries, piece.call_id, piece.first_seq)
+        return KEY.open_all([piece])[0]
     return SEAL.open(piece.entries, piece.call_id)[1]
 
 
