@@ -30,7 +30,7 @@ from runner.model.tool import (
     StaticBinding,
     TransferBinding,
 )
-from runner.model.values import Json, Place
+from runner.model.values import DAY_S, Json, Place
 
 NOT_FOR_CALLERS: Mapping[type, frozenset[str]] = {
     Agent: frozenset({"description"}),
@@ -62,7 +62,6 @@ KINDS: Mapping[type, str] = {
 
 _IN_DAYS = frozenset({"keep_s"})
 """Fields that the language counts in days."""
-_DAY_S = 86400.0
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _UNITS = ((3600.0, "h"), (60.0, "m"), (1.0, "s"))
 
@@ -107,7 +106,7 @@ def fields_of(value: Any, *, without: frozenset[str] = frozenset()) -> dict[str,
             continue
         name = NAMES.get(field.name, field.name)
         if name.endswith("_s"):
-            tree[name.removesuffix("_s")] = f"{inner / _DAY_S:g}d" if name in _IN_DAYS else duration(inner)
+            tree[name.removesuffix("_s")] = f"{inner / DAY_S:g}d" if name in _IN_DAYS else duration(inner)
         elif name == "binding":
             tree |= outline(inner)
         else:

@@ -91,10 +91,7 @@ server:
         hosts=("console.maple.example",),
         transfer_to=("tel:+14155550123",),
     )
-    assert [(needed.purpose, str(needed.ref)) for needed in loaded.secrets] == [
-        ("server.admin.tokens.lead", "environment variable LEAD"),
-        ("server.admin.tokens.pager", "file /run/pager"),
-    ]
+    assert [str(needed.ref) for needed in loaded.secrets] == ["environment variable LEAD", "file /run/pager"]
 
 
 def test_without_runner_yaml_the_settings_are_the_defaults(tmp_path: Path) -> None:
@@ -241,9 +238,9 @@ def test_a_shared_tool_that_nobody_names_asks_for_no_variables(tmp_path: Path) -
 def test_the_secrets_that_are_named_are_listed_with_their_places(tmp_path: Path) -> None:
     runner = "provider: {webhook_secrets: [{env: A}]}\nsecrets: {TOKEN: {file: b}}\n"
     secrets = load(written(tmp_path, desk_yaml=AGENT, runner_yaml=runner)).secrets
-    assert [(secret.purpose, secret.ref, str(secret.place)) for secret in secrets] == [
-        ("provider.webhook_secrets", SecretRef(env="A"), f"{tmp_path}/runner.yaml:1:30"),
-        ("secrets.TOKEN", SecretRef(file="b"), f"{tmp_path}/runner.yaml:2:18"),
+    assert [(secret.ref, str(secret.place)) for secret in secrets] == [
+        (SecretRef(env="A"), f"{tmp_path}/runner.yaml:1:30"),
+        (SecretRef(file="b"), f"{tmp_path}/runner.yaml:2:18"),
     ]
 
 

@@ -12,10 +12,9 @@ from runner.model.values import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeededSecret:
-    """A secret that the files name. `purpose` is its key, e.g. `secrets.MAPLE_TOKEN`."""
+    """A secret that the files name."""
 
     ref: SecretRef
-    purpose: str
     place: Place
 
 
@@ -38,13 +37,12 @@ def written_secret(node: Node) -> Problem:
 
 def needed_secrets(runner: Checked) -> Iterator[NeededSecret]:
     """The secrets that runner.yaml names, without those that every process needs by default."""
-    named = [("provider.api_key", runner.root.find("provider", "api_key"))]
     root = runner.root
+    nodes = [root.find("provider", "api_key"), *root.entries_at("provider", "webhook_secrets")]
     store = root.get("store")
-    named += [("store", store)] if store is not None and not isinstance(store.value, str) else []
-    named += [("provider.webhook_secrets", node) for node in root.entries_at("provider", "webhook_secrets")]
+    nodes += [store] if store is not None and not isinstance(store.value, str) else []
     for path in (("secrets",), ("server", "admin", "tokens")):
-        named += [(".".join((*path, name)), node) for name, node in root.items_at(*path)]
-    for purpose, node in named:
+        nodes += [node for _, node in root.items_at(*path)]
+    for node in nodes:
         if node is not None and runner.sound(node):
-            yield NeededSecret(ref=secret_ref(node), purpose=purpose, place=node.place)
+            yield NeededSecret(ref=secret_ref(node), place=node.place)
