@@ -9,6 +9,8 @@ _TEXTS = frozenset(
         *("if_not_completed", "caller", "model_says", "static"),
     }
 )
+_NOTED = frozenset({"caller", "model_says", "static"})
+"""Texts that may well be one word with a comment behind it: `static: closed # until Monday`."""
 _PATTERNS = frozenset({"matches", "regex", "pattern"})
 _SENTENCE_END = (".", "!", "?", "…", ":", ";", '"', "'", ")", "”", "»")
 
@@ -25,26 +27,30 @@ def check_texts(node: Node, problems: Problems, *, are_texts: bool = False) -> N
         for key, value in node.value.items():
             if key in _TEXTS or key in _PATTERNS or are_texts:
                 for text in value.entries() or (value,):
-                    _check(text, problems, is_pattern=key in _PATTERNS)
+                    _check(text, problems, is_pattern=key in _PATTERNS, is_noted=key in _NOTED or are_texts)
             check_texts(value, problems, are_texts=are_texts or key == "vars")
 
 
-def _check(text: Node, problems: Problems, *, is_pattern: bool) -> None:
+def _check(text: Node, problems: Problems, *, is_pattern: bool, is_noted: bool) -> None:
     if text.comment is None or not isinstance(text.value, str):
         return
-    if _is_cut_pattern(text.comment) if is_pattern else _is_cut(text.value, text.comment):
+    comment = text.comment
+    is_cut = _is_cut_pattern(comment) if is_pattern else _is_cut(text.value, comment, is_noted=is_noted)
+    if is_cut:
         message = (
             'the text ends before this "#", where a comment begins; put the text in quotes, '
             "or two spaces before the comment"
         )
-        problems.warning(text.comment.place, "cut-text", message)
+        problems.warning(comment.place, "cut-text", message)
 
 
-def _is_cut(text: str, comment: Comment) -> bool:
+def _is_cut(text: str, comment: Comment, *, is_noted: bool) -> bool:
     """A comment stands apart from the text that it is about, and its words stand apart from the `#`."""
     before, after = comment.line[: comment.place.column - 1], comment.line[comment.place.column :]
     is_near = len(before) - len(before.rstrip()) == 1
-    return after[:1].isdigit() or (is_near and " " in text and not text.endswith(_SENTENCE_END))
+    if not is_near or text.endswith(_SENTENCE_END) or (is_noted and " " not in text):
+        return after[:1].isdigit()
+    return True
 
 
 def _is_cut_pattern(comment: Comment) -> bool:
