@@ -55,8 +55,9 @@ def _check(placed: PlacedTemplate, usual: JsonObject, withheld: JsonObject, prob
     everything, least = _arguments(placed)
     failure = _failure(placed, known := {**usual, **everything})
     if failure is not None:
-        looked_up = any(reference.path[0] == "lookup" for reference in placed.template.references)
-        asks_header = any(path[:2] == ("call", "headers") for path in _paths(placed.template))
+        part = _failing_part(placed.template, failure, known)
+        looked_up = any(path[0] == "lookup" for path in _paths(part))
+        asks_header = any(path[:2] == ("call", "headers") for path in _paths(part))
         when = " when the lookup is not answered" if looked_up else ""
         when = when or (" for a call without that header" if asks_header else "")
         _note(placed, failure, known, when, problems, always=not when and not everything)
@@ -94,6 +95,15 @@ def _place(placed: PlacedTemplate, failure: TemplateFailure, known: JsonObject) 
     if expressions:
         return placed.node.place_in(line, expressions[0].start() + 1)
     return placed.place_of_line(line)
+
+
+def _failing_part(template: CompiledTemplate, failure: TemplateFailure, known: JsonObject) -> CompiledTemplate:
+    """The expression that fails, where that depends on nothing else; else the template."""
+    if "{%" in template.source:
+        return template
+    expressions = (match.group() for match in _EXPRESSION.finditer(template.source))
+    failing = next((part for part in expressions if _reason(part, known) == failure.reason), None)
+    return template if failing is None else compile_template(failing)
 
 
 def _reason(expression: str, known: JsonObject) -> str:
