@@ -4,6 +4,7 @@ files."""
 import re
 from collections.abc import Callable
 from operator import attrgetter
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import yaml
@@ -37,6 +38,15 @@ def read(file: str, content: bytes, problems: Problems) -> Node | None:
     except SyntaxMistake as mistake:
         problems.error(Place(file, mistake.line, mistake.column), "yaml-syntax", mistake.message)
         return None
+
+
+def _beginning(file: str) -> str:
+    """How a file of this name begins."""
+    if file.endswith((".test.yaml", ".test.yml")):
+        return 'a scenario begins with "- name: …"'
+    if PurePath(file).name == "runner.yaml":
+        return 'settings begin with a key such as "routing:"'
+    return 'an agent begins with "agent: ID"'
 
 
 class _Part(NamedTuple):
@@ -76,9 +86,8 @@ class _Composer:
         self._next()  # the start of the stream
         start = self._next()
         if isinstance(start, yaml.StreamEndEvent):
-            right = 'an agent begins with "agent: ID"'
             raise SyntaxMistake(
-                f"this file is empty; {right}, and a file that is not needed is removed", 1, 1
+                f"this file is empty; {_beginning(self._file)}, and a file that is not needed is removed", 1, 1
             )
         root = self._part(self._next(), 1).node
         self._next()  # the end of the document
