@@ -34,7 +34,11 @@ LOGGED = frozenset({ApiError, HangUpFailed, ReferAnswered, ResponseEnded})
 
 
 def rings(machine: CallMachine) -> None:
-    """A call rings: who calls whom, the header that says so, which agent answers and why."""
+    """A call rings: who calls whom, the header that says so, which agent answers and why.
+
+    The names of its headers are told of every call: one that reached the wrong agent may have the dialled
+    number in a header that nobody named.
+    """
     call, reception = machine.call, machine.reception
     route = reception.placement.match.route if reception.placement.match is not None else None
     extra = {
@@ -46,7 +50,7 @@ def rings(machine: CallMachine) -> None:
         "route": str(route.place) if route is not None else None,
         "why": reception.placement.why,
     }
-    if reception.agent is None:
+    if call.headers:
         extra["headers"] = ", ".join(dict.fromkeys(name for name, _ in call.headers))
     log.info("call rings", extra=extra)
 

@@ -99,7 +99,7 @@ def rings(to: str, agent: str) -> str:
     place = f"agents/{agent}.yaml:2:10"
     return (
         f"info    call rings  from=+14155550100 to={to} to_found_in=To agent={agent} route={place}"
-        f' why="the route at {place} matches: to is {to}"'
+        f' why="the route at {place} matches: to is {to}" headers="Via, From, To, Call-ID, CSeq"'
     )
 
 
