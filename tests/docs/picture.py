@@ -16,7 +16,7 @@ COMMAND = ("simulate", "agents/", "--call", "find_slots", "--call", "book_slot",
 AT = ("--at", "2026-11-23T15:00-05:00")
 """Not shown: it makes the picture the same on any day."""
 
-TOOK = re.compile(r"\(\d+ ms\)")
+TOOK = re.compile(r"\((\d+ ms|\d+\.\d s)\)")
 """What depends on the machine. It stands at the end of a line, so that no line is broken elsewhere for it."""
 
 WIDTH, LINE, LEFT, TOP = 8.4, 19, 20, 46
