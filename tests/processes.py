@@ -10,5 +10,5 @@ CLOCK = {
 }
 
 WITHOUT_FAKETIME = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-"""The environment of a browser: under faketime its many threads do little else than look at the clock. The
-day of callers is their own."""
+"""The environment of a client of the program that looks at the clock all the time, such as a browser: under
+faketime it would do little else. The day of callers is their own."""
