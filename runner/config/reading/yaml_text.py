@@ -86,8 +86,9 @@ class _Composer:
         self._next()  # the start of the stream
         start = self._next()
         if isinstance(start, yaml.StreamEndEvent):
+            right = _beginning(self._file)
             raise SyntaxMistake(
-                f"this file is empty; {_beginning(self._file)}, and a file that is not needed is removed", 1, 1
+                f"this file is empty; {right}, and a file that is not needed is removed", 1, 1
             )
         root = self._part(self._next(), 1).node
         self._next()  # the end of the document
