@@ -85,7 +85,6 @@ UNSEEN = {
         "serve.admin.followed.MOST_ENDS",
         "serve.api_client.MOST_UNSETTLED",
         "serve.api_connections.IDLE_S",
-        "serve.fleet.takeover.MOST_WORLDS",
         "serve.fleet.held_calls.MOST_LOST",
         "serve.fleet.unserved_calls.MOST",
         "serve.log_folding.MOST_KEYS",

@@ -12,7 +12,7 @@ from runner.model.settings import Configuration
 MAX_CALL_AGE_S = 120.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class World:
     """One version of the configuration, as calls meet it. A call keeps the version that it began with."""
 

@@ -1,7 +1,6 @@
 """Makes the machine of a call that another process has left: from its journal, or without one."""
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from traceback import extract_tb
@@ -15,6 +14,7 @@ from runner.model.conversation_event import OutputTaken, ResponseEnded, ToolCall
 from runner.model.entry import Entry
 from runner.model.live_call import CallState, HeldCall
 from runner.model.values import Instant
+from runner.serve.fleet.kept_worlds import KeptWorlds
 from runner.serve.versions import Versions
 from runner.store.journal.entries import decode
 from runner.store.journal.journal import opened
@@ -24,8 +24,6 @@ from runner.store.store import JournalStore
 
 log = logging.getLogger("runner.serve.fleet.takeover")
 
-MOST_WORLDS = 64
-"""Configurations of other processes that are kept: one for each of the calls that are taken up together."""
 UNKNOWN_CONFIGURATION = (
     "the configuration that the call began with is not in the store, or cannot be loaded by this version of"
     " phone-agents"
@@ -52,6 +50,17 @@ class LeftCall:
     """None where the journal was unusable: it cannot be replayed, so it is not continued."""
 
 
+class Journals(dict[str, Sequence[SealedEntries]]):
+    """The journals of calls that are taken up together, by call."""
+
+    def __init__(
+        self, journals: Mapping[str, Sequence[SealedEntries]], worlds: Sequence[World | None]
+    ) -> None:
+        super().__init__(journals)
+        self.worlds = worlds
+        """Those that the calls began with: none of them is forgotten before its calls are served."""
+
+
 class Takeover:
     """Reads journals and the configurations that calls began with."""
 
@@ -62,17 +71,15 @@ class Takeover:
         self._seal = seal
         self._versions = versions
         self._clock = clock
-        self._worlds: OrderedDict[str, World] = OrderedDict()
-        """By the hash of the configuration, the one used last at the end."""
+        self._worlds = KeptWorlds()
 
     async def journals(self, calls: Sequence[HeldCall]) -> Mapping[str, Sequence[SealedEntries]]:
-        """The journals of these calls, and with them the configurations that they began with.
+        """The journals of these calls, which hold the configurations that they began with.
 
         Raises StoreError.
         """
-        for configuration in {call.configuration for call in calls}:
-            await self._load(configuration)
-        return await self._store.journals([call.id for call in calls])
+        worlds = [await self._load(configuration) for configuration in {call.configuration for call in calls}]
+        return Journals(await self._store.journals([call.id for call in calls]), worlds)
 
     async def missed_tool_calls(self, late: Sequence[SealedEntries]) -> dict[str, list[ToolCalled]]:
         """The tool calls in late pieces that have no output, by call. What else they tell cannot be made up
@@ -130,20 +137,26 @@ class Takeover:
             return None
         return LeftCall(machine=machine, ringing=ringing, world=world, journal=None)
 
-    async def _load(self, configuration: str) -> None:
+    async def _load(self, configuration: str) -> World | None:
         current = self._versions.current
         if configuration == current.source.hash:
-            return
-        if configuration in self._worlds:
-            self._worlds.move_to_end(configuration)
-            return
+            return current.world
+        if (known := self._worlds.get(configuration)) is not None:
+            return known
         texts = await self._store.configuration(configuration)
-        version = None if texts is None else ConfigurationVersion.decoded(texts.encode())
-        loaded = None if version is None else version.load().configuration
-        if loaded is not None:
-            self._worlds[configuration] = World.of(loaded, current.secrets.tools)
-            if len(self._worlds) > MOST_WORLDS:
-                self._worlds.popitem(last=False)
+        if (
+            texts is None
+            or (loaded := ConfigurationVersion.decoded(texts.encode()).load().configuration) is None
+        ):
+            return None
+        world = World.of(loaded, current.secrets.tools)
+        self._worlds.keep(configuration, world, len(texts))
+        return world
+
+
+def _loaded(texts: str, secrets: Mapping[str, str]) -> World | None:
+    configuration = ConfigurationVersion.decoded(texts.encode()).load().configuration
+    return None if configuration is None else World.of(configuration, secrets)
 
 
 def _tool_calls(entry: Entry) -> Sequence[ToolCalled]:

@@ -25,6 +25,8 @@ SHARED = {
     "serve.admin.fleet_feed.FIRST_S": 0.5,
     "serve.admin.streams.BETWEEN_S": 1.0,
     "serve.browser.live_pages.BETWEEN_S": 1.0,
+    "serve.fleet.kept_worlds.MOST_WORLDS": 2,
+    "serve.fleet.kept_worlds.MOST_WORLD_BYTES": 1,
     "serve.fleet.service.HAND_OVER_S": 0.5,
     "serve.forwarding.ASK_S": 0.5,
     "serve.forwarding.QUIET_S": 0.5,
@@ -47,12 +49,22 @@ CALL = """
     INSERT INTO live_calls (id, runner, fence, agent, state, configuration, began_at)
     SELECT $2, $1, 1, 'stranger', 'answered', configuration, 0 FROM runners LIMIT 1
 """
+OF_OTHER_CONFIGURATIONS = """
+    WITH others AS (
+        INSERT INTO configurations (hash, texts)
+        SELECT 'other-' || number, texts FROM configurations, generate_series(1, 5) number RETURNING hash
+    )
+    INSERT INTO live_calls (id, runner, fence, agent, state, configuration, began_at)
+    SELECT 'rtc_' || hash, $1, 1, 'stranger', 'answered', hash, 0 FROM others
+"""
 IS_OVER = "UPDATE runners SET seen_at = seen_at - make_interval(secs => lease_s) WHERE id = $1"
 
 
 @pytest.mark.chaos
 @alone_beyond(
     "serve.admin.calls.BETWEEN_S",
+    "serve.fleet.kept_worlds.MOST_WORLDS",
+    "serve.fleet.kept_worlds.MOST_WORLD_BYTES",
     "serve.fleet.service.HAND_OVER_S",
     "serve.forwarding.ASK_S",
     "serve.timeouts.heartbeat_s",
@@ -71,13 +83,15 @@ async def test_other_runners_that_hang_or_are_lost_harm_no_neighbour(
                     service.endpoint.handlers[f"away/{path}"] = hang
                 await database.execute(RUNNER, "away", 600.0, f"{service.endpoint.url}/away")
                 await database.execute(CALL, "away", "rtc_away")
+                await database.execute(OF_OTHER_CONFIGURATIONS, "away")
                 status, listed = await service.admin("GET", "calls")
                 assert (status, listed["missing"]) == (200, ["away"])
                 status, problem = await service.admin("POST", "calls/rtc_away/hush")
                 assert (status, problem["reason"]) == (502, "runner-away")
                 # Nobody has heard of that runner for as long as its lease: its call is taken over.
                 await database.execute(IS_OVER, "away")
-                await service.logged("journal is not replayed", call_id="rtc_away")
+                for call_id in ("rtc_away", *(f"rtc_other-{number}" for number in range(1, 6))):
+                    await service.logged("journal is not replayed", call_id=call_id)
                 await asyncio.gather(*(service.play(greets(), CallerHangsUp()) for _ in range(10)))
                 connections = await database.fetchval(
                     "SELECT count(*) FROM pg_stat_activity"
