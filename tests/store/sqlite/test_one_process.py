@@ -109,6 +109,33 @@ async def test_a_file_that_was_deleted_meanwhile_is_told_the_calls_again(
     assert await journal(one, "rtc_1") == [], "without the first piece nobody can read the others"
 
 
+async def test_the_calls_in_a_file_that_takes_the_place_of_another_are_taken_over(
+    engine: SqliteEngine, tmp_path: Path
+) -> None:
+    """A backup is put back, say. There is nobody left who could say that its calls are free."""
+    folder = tmp_path / "backup"
+    folder.mkdir()
+    async with AsyncExitStack() as stack:
+        backup = SqliteEngine(folder, stack)
+        lost = await joined(backup, "lost")
+        call = await lost.holds()
+        await lost.append(piece())
+    one = await joined(engine, "one")
+    assert await one.take_over() == await one.take_over() == []
+    for file in tmp_path.glob(f"{engine.path.name}-*"):
+        file.unlink()
+    backup.path.replace(engine.path)
+    with pytest.raises(StoreError):
+        await one.append(piece())
+    assert not await one.store.renew(one.lease)
+    with pytest.raises(LeaseLostError):
+        await one.take_over()
+    assert await one.assert_calls([]) == set()
+    assert await one.take_over() == [ringing(call.id, fence=2, state=CallState.RINGING)]
+    assert await journal(one, call.id) == [piece()]
+    assert await one.take_over() == []
+
+
 async def test_processes_that_come_and_go_never_have_it_together(tmp_path: Path) -> None:
     """Each deletes the lock's file when it goes, under the others' hands."""
     script = (
