@@ -132,6 +132,12 @@ class CallDriver:
         """Wait until the events that had to wait are handled."""
         await self._events.settle()
 
+    def leave(self) -> None:
+        """Another runner serves the call: do nothing more here."""
+        if self.machine is not None and not self.over.is_set:
+            self._events.leave(self.machine)
+        self.over.set()
+
     def end(self, reason: str) -> None:
         """End the call from outside; one that still rings once it is answered."""
         if self.is_answered:

@@ -54,6 +54,15 @@ class EventQueue:
         if self._catching_up is not None:
             await asyncio.wait([self._catching_up])
 
+    def leave(self, machine: CallMachine) -> None:
+        """Another runner serves the call: only the journal tells it what waits here, such as a tool call."""
+        waiting = self._waiting or []
+        if waiting and _is_written_first(machine, waiting[0]):
+            waiting = waiting[1:]  # The first is perhaps in the journal already.
+        for event in waiting:
+            if type(event) is not Ignored:
+                self.context.hold.append(self.context.clock(), event)
+
     def let_go(self) -> None:
         """The call is over: break the cycle with it."""
         del self.handle

@@ -144,7 +144,7 @@ class LiveCall:
     def drop(self) -> None:
         """Another runner serves the call: do nothing more, without a sound, a hang-up or a record."""
         self._is_dropped = True
-        self._driver.over.set()
+        self._driver.leave()
 
     def give_up(self) -> None:
         """Do nothing more, e.g. when the API accepts no hang-up: the record says what is known."""

@@ -8,10 +8,11 @@ import pytest
 
 from runner.call.machine.machine import CallMachine
 from runner.model.action import AnswerCall, ClaimCall, SendRequest
-from runner.model.conversation_event import ToolCalled
+from runner.model.conversation_event import ResponseEnded, ToolCalled
 from runner.model.entry import Lived
 from runner.model.event import (
     AnswerReplied,
+    CallEvent,
     CallGone,
     ClaimReplied,
     Decided,
@@ -304,6 +305,46 @@ async def test_after_a_pause_the_store_is_asked_before_a_tool_is(stage: Stage) -
     hold.has_said.set()
     assert (await asking).reply.status == 200
     assert stage.asked == ["call_a"]
+
+
+class StillHold(SoleHold):
+    """The process stands still once the caller has been greeted, and the store says nothing."""
+
+    def __init__(self) -> None:
+        self.kept: list[Lived] = []
+
+    def append(self, at: Instant, event: Lived) -> None:
+        self.kept.append(event)
+
+    @property
+    def was_paused(self) -> bool:
+        return any(isinstance(event, ResponseEnded) for event in self.kept)
+
+    async def looked(self) -> None:
+        if self.was_paused:
+            await asyncio.Event().wait()
+
+
+async def test_a_tool_call_that_waits_for_the_store_is_left_to_whoever_has_the_call(stage: Stage) -> None:
+    hold = StillHold()
+    live, _ = stage.ringing(
+        greeting(stage.slots()),
+        greets(),
+        CallerSays(text="Anything on Friday?"),
+        calls("find_slots", {"day": "2026-11-27"}, call_id="call_a"),
+        hold_of=lambda _: hold,
+    )
+    running = asyncio.create_task(live.run())
+    async with asyncio.timeout(PATIENCE_S):
+        waiting: list[CallEvent] = []
+        while not any(isinstance(event, ToolCalled) for event in waiting):
+            await asyncio.sleep(0)
+            waiting = live._driver._events._waiting or []
+        live.drop()
+        assert await running is None
+    assert stage.asked == []
+    kept = [event for event in hold.kept if isinstance(event, ToolCalled)]
+    assert [called.call_id for called in kept] == ["call_a"]
 
 
 @pytest.mark.parametrize(("method", "asked"), [("GET", ["call_a"]), ("POST", [])])
