@@ -97,7 +97,9 @@ def _place(placed: PlacedTemplate, failure: TemplateFailure, known: JsonObject) 
     return placed.place_of_line(line)
 
 
-def _failing_part(template: CompiledTemplate, failure: TemplateFailure, known: JsonObject) -> CompiledTemplate:
+def _failing_part(
+    template: CompiledTemplate, failure: TemplateFailure, known: JsonObject
+) -> CompiledTemplate:
     """The expression that fails, where that depends on nothing else; else the template."""
     if "{%" in template.source:
         return template
