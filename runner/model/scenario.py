@@ -34,8 +34,6 @@ class Expectation:
     to_be_written: bool = False
     """It is `...`: the observed values are to be written there."""
     place: Place
-    key_place: Place
-    """The place of `expect` itself."""
 
 
 class NoReply(Enum):

@@ -1,6 +1,7 @@
 """What counts before a call is answered, on real servers: the lookup, whatever it does, and busy agents."""
 
 import asyncio
+import json
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from runner.call.examples.example_call import sip_headers
-from runner.call.records.record_json import decode
+from runner.call.records.record_json import of_json
 from runner.config.load import load
 from runner.model.record import CallRecord
 from runner.serve.runner import Runner
@@ -149,7 +150,7 @@ class Lab:
     def record(self, call: PlacedCall) -> CallRecord:
         with closing(sqlite3.connect(self._folder / "calls.db")) as connection:
             (text,) = connection.execute("SELECT record FROM calls WHERE id = ?", (call.id,)).fetchone()
-        return decode(text)
+        return of_json(json.loads(text))
 
 
 @pytest.fixture

@@ -20,11 +20,6 @@ def encode(record: CallRecord) -> str:
         return json.dumps(json.loads(with_nan, parse_constant=lambda _: None))
 
 
-def decode(text: str) -> CallRecord:
-    """Read the record that `encode` wrote."""
-    return of_json(json.loads(text))
-
-
 def of_json(data: JsonObject) -> CallRecord:
     """The record from what `encode` wrote, parsed as JSON."""
     return CallRecord(

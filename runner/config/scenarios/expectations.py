@@ -32,7 +32,6 @@ def build_expectation(node: Node, scope: ScenarioScope, problems: Problems) -> E
         unwanted={key: expected(value) for key, value in unwanted.items()} if unwanted is not None else {},
         to_be_written=expect.value == TO_BE_WRITTEN,
         place=expect.place,
-        key_place=node.key_place("expect"),
     )
 
 

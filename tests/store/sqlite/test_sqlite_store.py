@@ -1,6 +1,7 @@
 """The SQLite store on real files: what is wrong with a file is told, and harms no record that comes later."""
 
 import asyncio
+import json
 import os
 import resource
 import signal
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from runner.call.records.record_json import decode
+from runner.call.records.record_json import of_json
 from runner.errors import CannotRunError, StoreError
 from runner.model.job import Backlog, JobCapacity
 from runner.model.stored_call import CallFilter
@@ -84,7 +85,7 @@ async def test_a_record_is_in_the_file_whole_and_by_column(store: Store) -> None
     )
     assert row == ("rtc_1", "desk", "+1415", None, 0.0, 9.5, "hangup", 0.25, None)
     [(text,)] = query("SELECT record FROM calls")
-    assert decode(text) == saved
+    assert of_json(json.loads(text)) == saved
 
 
 async def test_many_runners_may_open_the_same_new_file_at_once() -> None:
