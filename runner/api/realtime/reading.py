@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from runner.api.realtime.meanings import READS, SidebandMemory
+from runner.api.realtime.repeats import Repeats
 from runner.model.conversation_event import ConversationEvent, Ignored, IgnoredBecause
 from runner.model.json_text import has_too_many_values
 
@@ -62,6 +63,16 @@ _UNUSED_AT_HEAD = frozenset(name.encode() for name in _UNUSED)
 _UNREAD_AT_HEAD = _UNUSED_AT_HEAD | frozenset(name.encode() for name in _DELTAS)
 """While nobody follows words."""
 
+_OF_ITEMS = frozenset(
+    {
+        b"conversation.item.done",
+        b"response.content_part.done",
+        b"response.output_audio_transcript.done",
+        b"response.output_item.done",
+    }
+)
+"""Of which some repeat others."""
+
 _UNKNOWN = (Ignored(IgnoredBecause.UNKNOWN),)
 _MALFORMED = (Ignored(IgnoredBecause.MALFORMED),)
 
@@ -69,7 +80,11 @@ _MALFORMED = (Ignored(IgnoredBecause.MALFORMED),)
 class Reader(SidebandMemory):
     """Reads the frames of one call's sideband, and remembers what the next one may refer to."""
 
-    __slots__ = ()
+    __slots__ = ("_repeats",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._repeats = Repeats()
 
     def read(self, frame: str | bytes, *, follow_words: bool = False) -> tuple[ConversationEvent, ...]:
         """The events of one frame. Never raises: an unreadable frame is an `Ignored`.
@@ -85,6 +100,8 @@ class Reader(SidebandMemory):
             head = _TYPE_AT_HEAD.match(frame)
             kind_at_head = b"" if head is None else head[1]
         if kind_at_head in (_UNUSED_AT_HEAD if follow_words else _UNREAD_AT_HEAD):
+            return ()
+        if kind_at_head in _OF_ITEMS and self._repeats.hears(kind_at_head, frame):
             return ()
         try:
             # Nearly always: what is so short has not too many values, and is valid UTF-8.
