@@ -124,10 +124,18 @@ class SidebandSocket(asyncio.Protocol):
     # For the event loop
 
     def data_received(self, data: bytes) -> None:
+        receive = self._receive
         if self._turns is not None:
             self._turns.add(data)
-        elif self._receive is not None and len(data) <= SLICE_BYTES:
-            self._take(data)  # Nearly always.
+        elif receive is not None and len(data) <= SLICE_BYTES:
+            message = self._frames.whole_message(data)
+            if message is None:
+                self._take(data)
+                return
+            try:
+                receive(message)
+            except Exception as error:
+                self._give_up(error)
         else:
             turns = self._in_turns()
             turns.add(data)
@@ -148,10 +156,14 @@ class SidebandSocket(asyncio.Protocol):
                     for message in self._frame_received(piece.data):
                         receive(message)
         except Exception as error:
-            self._receive = None
-            self._end().set_exception(error)
-            self._tell_end()
-            self.abort()
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        """Who receives the messages has failed."""
+        self._receive = None
+        self._end().set_exception(error)
+        self._tell_end()
+        self.abort()
 
     def eof_received(self) -> None:
         """The peer sends no more: the connection is closed."""

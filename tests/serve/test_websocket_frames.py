@@ -16,6 +16,12 @@ def text(data: bytes) -> bytes:
     return serialized(Opcode.TEXT, data)
 
 
+def cut_up(cutter: FrameCutter, data: bytes) -> list[Piece]:
+    """As a socket does."""
+    message = cutter.whole_message(data)
+    return cutter.cut(data) if message is None else [message]
+
+
 PING = serialized(Opcode.PING, b"there?")
 PARTS = [
     serialized(Opcode.TEXT, b"a", fin=False),
@@ -37,13 +43,23 @@ def test_frames_are_cut_the_same_however_their_bytes_arrive(stream: list[bytes],
     data = b"".join(stream)
     for size in range(1, len(data) + 1):
         cutter = FrameCutter(MOST)
-        cuts = [piece for at in range(0, len(data), size) for piece in cutter.cut(data[at : at + size])]
+        cuts = [piece for at in range(0, len(data), size) for piece in cut_up(cutter, data[at : at + size])]
         assert cuts == pieces
+
+
+@pytest.mark.parametrize("size", [125, 126, 300, MOST // 2])
+def test_a_message_that_has_come_alone_is_found_at_once_and_in_parts(size: int) -> None:
+    data, cutter = text(b"a" * size), FrameCutter(MOST)
+    at_once = cutter.whole_message(data)
+    assert at_once == (None if size == 125 else b"a" * size)
+    assert cutter.cut(data) == [b"a" * size]
+    assert cut_up(cutter, PARTS[0]) == [ForProtocol(PARTS[0])]
+    assert cutter.whole_message(data) is None, "the protocol has to see what comes amid another message"
 
 
 def test_a_long_message_is_put_together() -> None:
     cutter, data = FrameCutter(MOST), text(b"a" * MOST)
-    cuts = [piece for at in range(0, len(data), 1000) for piece in cutter.cut(data[at : at + 1000])]
+    cuts = [piece for at in range(0, len(data), 1000) for piece in cut_up(cutter, data[at : at + 1000])]
     assert cuts == [b"a" * MOST]
 
 
@@ -54,5 +70,5 @@ def test_a_long_message_is_put_together() -> None:
 )
 def test_what_no_server_may_send_is_left_to_the_protocol_with_all_that_follows(odd: bytes) -> None:
     cutter = FrameCutter(MOST)
-    assert cutter.cut(text(b"1") + odd[:20]) == [b"1", ForProtocol(odd[:20])]
-    assert cutter.cut(odd[20:] + text(b"2")) == [ForProtocol(odd[20:] + text(b"2"))]
+    assert cut_up(cutter, text(b"1") + odd[:20]) == [b"1", ForProtocol(odd[:20])]
+    assert cut_up(cutter, odd[20:] + text(b"2")) == [ForProtocol(odd[20:] + text(b"2"))]
