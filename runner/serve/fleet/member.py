@@ -78,6 +78,7 @@ class Member:
         """Calls that were taken over and are not served yet; the latch is set once they are, or cannot be."""
         self._late: list[SealedEntries] = []
         """Late pieces that wait to be taken up."""
+        self._late_fails = False
         keeper.on_lost = self.lose
 
     async def run(self) -> None:
@@ -228,8 +229,11 @@ class Member:
             if self._late:
                 await self._taker.take_up_late(self._late)
                 self._late = []
+            self._late_fails = False
         except StoreError as error:
-            log.warning("late journal entries cannot be read", extra={"error": str(error)})
+            if not self._late_fails:
+                log.warning("late journal entries cannot be read", extra={"error": str(error)})
+            self._late_fails = True
 
     def put_back(self, call_id: str) -> None:
         """The call was taken over and cannot be served now: the next runner that looks takes it."""

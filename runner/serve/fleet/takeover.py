@@ -100,8 +100,9 @@ class Takeover:
                 log.warning("late journal entries cannot be read", extra=extra)
             else:
                 answered = {each.event.call_id for each in entries if isinstance(each.event, OutputTaken)}
-                calls = [called for each in entries for called in _tool_calls(each)]
-                missed[call_id] = [called for called in calls if called.call_id not in answered]
+                # Each is told twice: by itself, and with its response.
+                calls = {called.call_id: called for each in entries for called in _tool_calls(each)}
+                missed[call_id] = [called for called in calls.values() if called.call_id not in answered]
         return missed
 
     def restore(self, call: HeldCall, pieces: Sequence[SealedEntries]) -> LeftCall | None:

@@ -155,7 +155,7 @@ async def test_the_tool_calls_in_what_came_late_are_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     called = [ToolCalled(response_id="r", call_id=f"c{each}", name="f", arguments="{}") for each in (1, 2, 3)]
-    ended = ResponseEnded(response_id="r", outcome=Outcome.COMPLETED, calls=(called[1],))
+    ended = ResponseEnded(response_id="r", outcome=Outcome.COMPLETED, calls=tuple(called[:2]))
     taken = OutputTaken(call_id="c3", item_id="i")
     late = piece(7, (CallerSpeaks(began=True), called[0], ended, called[2], taken))
     takeover = made(tmp_path, Shelf(piece(0, LIVED)))

@@ -336,7 +336,8 @@ async def test_what_others_could_not_write_of_our_calls_is_made_up_for(
     late = SealedEntries("rtc_1", 7, b"sealed")
     shelf.late = [late]
     desk.trouble = StoreError("no answer")
-    await member.take_up_late()
+    for _ in range(2):
+        await member.take_up_late()
     assert [(record.message, record.__dict__["error"]) for record in caplog.records] == [
         ("late journal entries cannot be read", "no answer")
     ]
