@@ -87,12 +87,11 @@ class FleetService:
         self._takeover = Takeover(store, seal, versions, clock)
         self._published: str | None = None
         self._serve_left: ServeLeftCall | None = None
-        self._work = (
-            Background("lease", self.keeper.run),
-            Background("takeover", self.member.run),
-            Background("journal", self._writer.run),
-            Background("sweeping", self._sweep),
-        )
+        self._lease = Background("lease", self.keeper.run)
+        self._journal = Background("journal", self._writer.run)
+        self._taking_over = Background("takeover", self.member.run)
+        self._sweeping = Background("sweeping", self._sweep)
+        self._work = (self._lease, self._taking_over, self._journal, self._sweeping)
 
     def reached_at(self, address: str) -> None:
         """Set where other runners reach the admin API of this one. Call it before `start`."""
@@ -114,8 +113,15 @@ class FleetService:
             # Only now: what it could not write must be in its calls' journals before others take them.
             await self._store.leave(Lease(runner=self._dead, epoch=0))
         await self._publish()
-        await self.member.take_over()
-        for work in self._work:
+        # To take thousands of calls over may last longer than a lease, and each is served at once.
+        for work in (self._lease, self._journal):
+            work.start()
+        try:
+            await self.member.take_over()
+        except BaseException:
+            await self.close()
+            raise
+        for work in (self._taking_over, self._sweeping):
             work.start()
 
     async def hold(self, ringing: Ringing) -> CallHold:
