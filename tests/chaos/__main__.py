@@ -19,7 +19,7 @@ from tests.store.postgresql.server import PostgresqlServer
 FAULTS = ("kill", "kill_at_work", "cut", "cut_at_reply", "duplicate", "reload")
 PATIENCE_S = 75.0
 """Longer than the database is away, for which a booking waits."""
-FLEET_FAULTS = (*FAULTS, "deploy", "pause", "outage", "cut_off")
+FLEET_FAULTS = (*FAULTS, "deploy", "pause", "outage", "cut_off", "late")
 
 
 def main() -> int:

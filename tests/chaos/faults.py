@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,10 @@ import aiohttp
 
 from tests.chaos.checker import STALE, is_spoken_for
 from tests.chaos.planted import LEASE_S
-from tests.store.postgresql.database_line import DatabaseLine, LineFault
+from tests.store.postgresql.database_line import LineFault
 
 if TYPE_CHECKING:
-    from tests.chaos.world import World
+    from tests.chaos.world import Place, World
 
 WORK_S = 3.0
 """For a tool to be called."""
@@ -23,6 +23,8 @@ RESUMES_S = 1.0
 """For a runner that stood still to send what it was about to send."""
 CATCH_UP_S = 4.0
 """After the database was away: a runner tries again every second."""
+MOST_LATE_S = 10.0
+"""By how much the database is late at most, for what it is asked and again for what it answers."""
 
 
 class Faults:
@@ -45,6 +47,7 @@ class Faults:
             "reload": self.reload,
             "outage": self.outage,
             "cut_off": self.cut_off,
+            "late": self.late,
         }
 
     async def strike(self) -> None:
@@ -174,26 +177,44 @@ class Faults:
         if place is None or place.line is None or not self._world.are_all_well:
             return False
         kind = self._random.choice(tuple(LineFault))
-        place.is_cut_off = True
-        before, over = self._stale(), {call.id for call in self._world.calls if call.is_over}
-        place.line.fail(kind)
+        self._trouble(kind, [place], late_s=LEASE_S + 1, lasts_s=self._random.uniform(0.5, 3 * LEASE_S))
         self._world.result.faults[f"cut_off: {kind.value}"] += 1
+        return True
+
+    async def late(self) -> bool:
+        """The database is late for everybody, by less than a lease or by more."""
+        places = [place for place in self._world.places if place.line is not None]
+        if not places or not self._world.are_all_well:
+            return False
+        lasts_s = self._random.uniform(LEASE_S, 5 * LEASE_S)
+        self._trouble(LineFault.LATE, places, late_s=self._random.uniform(0.1, MOST_LATE_S), lasts_s=lasts_s)
+        return True
+
+    def _trouble(self, kind: LineFault, places: Sequence["Place"], *, late_s: float, lasts_s: float) -> None:
+        """This is wrong with their lines to the database for a while."""
+        before, over = self._stale(), {call.id for call in self._world.calls if call.is_over}
+        for place in places:
+            place.is_cut_off = True
+            if place.line is not None:
+                place.line.fail(kind, late_s=late_s)
         loop = asyncio.get_running_loop()
 
         def caught_up() -> None:
-            place.is_cut_off = False
+            for place in places:
+                place.is_cut_off = False
             excused = self._world.excused
             excused.stale.update(self._stale() - before)
             taken_over = {call.id for call in self._world.calls if call.attached > 1}
             excused.contested |= taken_over - over
 
-        def mend(line: DatabaseLine) -> None:
-            line.mend()
+        def mend() -> None:
+            for place in places:
+                if place.line is not None:
+                    place.line.mend()
             loop.call_later(CATCH_UP_S, self._finish, caught_up)
 
         self._unfinished[caught_up] = None
-        loop.call_later(self._random.uniform(0.5, 3 * LEASE_S), mend, place.line)
-        return True
+        loop.call_later(lasts_s, mend)
 
     def finish(self) -> None:
         """Every call is over: whatever has not caught up yet never will."""

@@ -25,7 +25,7 @@ from runner.store.opening import open_store
 from tests.chaos.backend import Backend
 from tests.chaos.checker import CROSSED, GREETING, Excused, greeted, losses
 from tests.chaos.faults import Faults
-from tests.chaos.planted import JOB_LEASE_S, LEASE_S
+from tests.chaos.planted import JOB_LEASE_S
 from tests.processes import CLOCK
 from tests.serving import Process
 from tests.store.postgresql.database_line import DatabaseLine
@@ -125,13 +125,13 @@ class World:
         self._secret = new_secret()
         self._stack = AsyncExitStack()
         self._log = self._stack.enter_context((plan.log or folder / "runners.log").open("ab"))
-        self._places = [Place() for _ in range(plan.runners)]
+        self.places = [Place() for _ in range(plan.runners)]
 
     async def play(self, session: aiohttp.ClientSession) -> Round:
         """The round, from the first runner to the last record."""
         self.write(1)
         async with self._stack:
-            for place in self._places:
+            for place in self.places:
                 await self._draw_line(place)
                 await self.start(place)
             watch = asyncio.create_task(watch_loop(self._note_lag))
@@ -172,7 +172,7 @@ class World:
     async def _draw_line(self, place: Place) -> None:
         place.url = self.plan.store
         if self.plan.server is not None:
-            place.line = DatabaseLine(self.plan.store, late_s=LEASE_S + 1)
+            place.line = DatabaseLine(self.plan.store)
             place.url = await self._stack.enter_async_context(place.line.serving())
 
     async def start(self, place: Place) -> None:
@@ -200,7 +200,7 @@ class World:
         """One of the places with a runner that is not paused; `is_well`: nor cut off from the database."""
         there = [
             place
-            for place in self._places
+            for place in self.places
             if place.runner and not place.is_paused and not (is_well and place.is_cut_off)
         ]
         return self.random.choice(there) if there else None
@@ -208,7 +208,7 @@ class World:
     @property
     def are_all_well(self) -> bool:
         """Whether nobody is paused or cut off from the database."""
-        return not any(place.is_paused or place.is_cut_off for place in self._places)
+        return not any(place.is_paused or place.is_cut_off for place in self.places)
 
     # Calls
 
@@ -265,13 +265,13 @@ class World:
             async with asyncio.timeout(JOB_LEASE_S * 6):
                 while any(not self.backend.delivered[call.id] for call in self.calls):  # noqa: ASYNC110 - nobody tells
                     await asyncio.sleep(0.1)
-        for place in self._places:
+        for place in self.places:
             if place.line is not None:
                 place.line.mend()
             if place.runner is not None:
                 place.runner[0].tell(signal.SIGCONT)
                 place.runner[0].tell(signal.SIGTERM)
-        for place in self._places:
+        for place in self.places:
             if place.runner is not None:
                 # A call that nobody serves to its end keeps its runner for as long as it may drain.
                 with suppress(TimeoutError):

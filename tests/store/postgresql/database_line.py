@@ -50,8 +50,9 @@ class DatabaseLine:
             server.close()
             self._close()
 
-    def fail(self, fault: LineFault) -> None:
-        """From now on this is wrong."""
+    def fail(self, fault: LineFault, *, late_s: float | None = None) -> None:
+        """From now on this is wrong; `late_s` as in `__init__`, from now on as well."""
+        self._late_s = self._late_s if late_s is None else late_s
         self._fault = fault
         self._is_fine.clear()
         if fault is LineFault.CUT:
