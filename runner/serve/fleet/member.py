@@ -1,6 +1,4 @@
-"""The calls of this process as one of the runners: it claims them, gives them up, and takes over those that
-nobody serves.
-"""
+"""The calls of this process as one of the runners: claims them, gives them up, takes over those of others."""
 
 import asyncio
 import logging
