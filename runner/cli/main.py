@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 from runner import __version__
 from runner.cli.command_line import CommandParser
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: nothing to report, 1: problems found, 2: wrong usage, 3: the work could not be done.
     """
+    _open_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     name = next((word for word in words if not word.startswith("-")), None)
     parser = CommandParser(prog="phone-agents", description="Phone agents from YAML.")
@@ -78,6 +80,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"phone-agents {options.command}: {subject}: {os.strerror(error.errno).lower()}\n")
         return CANNOT
     return code
+
+
+def _open_streams() -> None:
+    """Whoever started us may have closed stdout or stderr, which Python then leaves out: nobody reads it."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            devnull = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until we end
+            setattr(sys, name, devnull)
 
 
 def _discard_output() -> None:

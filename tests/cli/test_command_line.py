@@ -1,5 +1,6 @@
 """A mistyped command, option or value, a path or a disk that cannot be: one line, and what was meant."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -71,6 +72,17 @@ def test_what_looks_like_an_option_and_is_a_value_is_taken(capsys: pytest.Captur
     assert main(["schema", "--", "agent"]) == OK
     assert main(["schema", "-1"]) == USAGE
     assert 'kind is "-1"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("closed", "err"), [(">&-", '1 agent in "agents", no problems\n'), ("2>&-", "")])
+def test_a_closed_stream_changes_no_exit_code(tmp_path: Path, closed: str, err: str) -> None:
+    """A supervisor may start a command without stdout or stderr."""
+    main(["init", str(tmp_path)])
+    command = f'exec "$0" -m runner validate --no-environment agents {closed}'
+    ended = subprocess.run(
+        ["sh", "-c", command, sys.executable], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (OK, "", err)
 
 
 @pytest.mark.parametrize(
