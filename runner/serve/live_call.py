@@ -106,7 +106,7 @@ class LiveCall:
             if self._is_dropped:
                 await self._endings.turn()
         finally:
-            await driver.close(moved=self._is_dropped)
+            await self._close(driver)
         record = None
         try:
             record = await self._record()
@@ -195,6 +195,12 @@ class LiveCall:
             if over is not None:
                 forget_traces(group, over, *over.exceptions)
 
+    async def _close(self, driver: CallDriver) -> None:
+        try:
+            await driver.close(moved=self._is_dropped)
+        except Exception as error:
+            driver.bug = driver.bug or error
+
     async def _record(self) -> CallRecord | None:
         if self._is_dropped:
             return None
@@ -207,7 +213,11 @@ class LiveCall:
             machine.fail(self._driver.context.clock())
         elif self._has_given_up:
             machine.give_up(self._driver.context.clock())
-        return await _aside(machine, machine.record)
+        try:
+            return await _aside(machine, machine.record)
+        except Exception as error:
+            log.error("call failed by a bug of ours", exc_info=error, extra={"call_id": self.id})
+            return machine.bare_record(self._driver.context.clock())
 
     async def _hang_up_after(self, bug: Exception) -> None:
         """A bug of ours: leave nobody ringing, or talking to an agent that nobody serves."""

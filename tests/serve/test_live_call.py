@@ -10,11 +10,13 @@ import pytest
 
 from runner.call.machine import session_events
 from runner.call.machine.reception import Reception
+from runner.call.records.redaction import Redactor
 from runner.model.agent import Wait
 from runner.model.event import Steered
 from runner.model.record import CallRecord
 from runner.model.steering import AddNote, EndCall
 from runner.model.tool import McpServer, Retries, StaticBinding
+from runner.serve.call_actions import CallActions
 from runner.serve.call_orders import CallOrders
 from runner.standin.faults import (
     AUDIO_FRAME,
@@ -422,6 +424,41 @@ async def test_a_bug_of_ours_in_a_task_of_the_call_ends_it_as_well(
     assert record is not None
     assert (record.ended, record.detail) == ("failed", "a bug of ours; the log has its traceback")
     assert call.state is State.OVER
+
+
+async def test_a_bug_of_ours_while_a_call_is_closed_leaves_a_record(
+    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(CallActions, "close", broken)
+    live, call = stage.ringing(an_agent(), OPENING, CallerHangsUp())
+    async with asyncio.timeout(PATIENCE_S):
+        record = await live.run()
+    assert record is not None
+    assert (record.ended, record.detail) == ("failed", "a bug of ours; the log has its traceback")
+    assert call.state is State.OVER
+    assert "call failed by a bug of ours" in caplog.messages
+
+
+async def test_a_bug_of_ours_in_masking_a_record_leaves_one_without_words(
+    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(Redactor, "record", broken)
+    live, call = stage.ringing(an_agent(), OPENING, CallerSays(text="I am Ann."), CallerHangsUp())
+    async with asyncio.timeout(PATIENCE_S):
+        record = await live.run()
+    assert record is not None
+    assert (record.ended, record.detail) == ("failed", "a bug of ours; the log has its traceback")
+    assert (record.id, record.agent, record.accepted_at is not None) == (call.id, "desk", True)
+    assert (record.turns, record.caller, record.called) == ((), None, None)
+    assert "Ann" not in repr(record)
+    [entry] = [each for each in caplog.records if each.message == "call failed by a bug of ours"]
+    assert entry.exc_info is not None
 
 
 async def test_a_bug_of_ours_before_the_answer_leaves_nobody_ringing(

@@ -19,7 +19,7 @@ from runner.call.machine.new_session import new_session
 from runner.call.machine.phase import CallPhase, Phase, Trigger, why_not
 from runner.call.machine.placement import Placement
 from runner.call.machine.session import Session
-from runner.call.machine.steering import refuse
+from runner.call.machine.steering import acted, refuse
 from runner.call.machine.world import World
 from runner.call.records.deeds import Deeds
 from runner.call.templates.template import TemplateFailure
@@ -264,9 +264,10 @@ class Reception:
 
     def _steered(self, steered: Steered, now: Instant) -> list[Action]:
         """Nobody steers a call that is not answered."""
-        if self.deeds.open(steered, now):
-            refuse(self.deeds, steered, why_not(self.phase.now), now)
-        return []
+        if not self.deeds.open(steered, now):
+            return []
+        refuse(self.deeds, steered, why_not(self.phase.now), now)
+        return [*acted(self.deeds, steered)]
 
     def _reject(self, status: int) -> list[Action]:
         self.rejected_with = status

@@ -6,6 +6,7 @@ concerns which part.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from runner.call.afterwards.jobs import jobs_after
 from runner.call.machine.added_messages import AddedMessages
@@ -220,6 +221,12 @@ class Session:
     def record(self) -> CallRecord:
         """The record of the call as it stands now, masked as its agents declare."""
         return self.redactor().record(self.builder.record())
+
+    def bare_record(self) -> CallRecord:
+        """The record without anything that somebody has said, dialled or done."""
+        return replace(
+            self.builder.outline(), caller=None, called=None, headers={}, handoffs=(), deeds=(), faults=()
+        )
 
     def recent(self, most: int) -> CallRecord:
         """The same with the last turns and tool calls alone, for those who look while the call lasts."""

@@ -82,6 +82,18 @@ def refuse(deeds: Deeds, steered: Steered, why: str, now: Instant) -> None:
     deeds.settle(steered.id, DeedResult.REFUSED, now, f'no "{steered.act.NAME}" now: {why}')
 
 
+def acted(deeds: Deeds, steered: Steered) -> list[Log]:
+    """The line of the log about an act, with its result so far."""
+    deed = deeds.get(steered.id)
+    if deed is None or deeds.is_renewal(steered.id):
+        # A console renews its lease several times a minute.
+        return []
+    fields = {"by": deed.by, "act": deed.what, "deed": deed.id, "result": deed.result}
+    if deed.detail:
+        fields["detail"] = deed.detail
+    return [Log(event=LogEvent.PERSON_ACTED, fields=fields)]
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Steering:
     """Carries out what people want of one call."""
@@ -118,14 +130,7 @@ class Steering:
             intents = self._carry_out(steered, steered.act, now)
         else:
             intents = self._refuse(steered, why_not(self.phase.now), now)
-        deed = self.deeds.get(steered.id)
-        if deed is None or self.deeds.is_renewal(steered.id):
-            # A console renews its lease several times a minute.
-            return intents
-        fields = {"by": deed.by, "act": deed.what, "deed": deed.id, "result": deed.result}
-        if deed.detail:
-            fields["detail"] = deed.detail
-        return [Log(event=LogEvent.PERSON_ACTED, fields=fields), *intents]
+        return [*acted(self.deeds, steered), *intents]
 
     def sentence_ended(self, key: str, end: SentenceEnd, now: Instant) -> None:
         """How a sentence ended; ignored where it is not a person's."""

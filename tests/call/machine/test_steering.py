@@ -5,7 +5,7 @@ import pytest
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import UNANSWERED, Phase
 from runner.call.machine.steering import phases_for
-from runner.model.action import AddItem, HangUp, Interrupt, SendOutput, SendRequest, Speak
+from runner.model.action import AddItem, HangUp, Interrupt, Log, LogEvent, SendOutput, SendRequest, Speak
 from runner.model.agent import Limits, Wait
 from runner.model.call import Role
 from runner.model.conversation_event import (
@@ -98,10 +98,15 @@ def test_an_act_is_its_name_and_the_fields_of_its_json(name: str, given: JsonObj
 
 def test_a_call_that_still_rings_refuses_everything() -> None:
     machine, _ = CallMachine.ring(RINGING, a_world(an_agent()), 1000.0)
+    fields = {"by": BY, "act": "hangup", "deed": "deed_1", "result": "refused"}
+    why = 'no "hangup" now: the call is not answered yet'
+    assert machine.handle(Steered(id="deed_1", by=BY, act=EndCall()), 1000.0) == [
+        Log(event=LogEvent.PERSON_ACTED, fields={**fields, "detail": why})
+    ]
     assert machine.handle(Steered(id="deed_1", by=BY, act=EndCall()), 1000.0) == []
     found = machine.deed("deed_1")
     assert found is not None
-    assert (found.result, found.detail) == ("refused", 'no "hangup" now: the call is not answered yet')
+    assert (found.result, found.detail) == ("refused", why)
 
 
 def test_what_does_not_fit_is_refused_in_a_sentence() -> None:
