@@ -57,6 +57,14 @@ def test_a_message_that_has_come_alone_is_found_at_once_and_in_parts(size: int) 
     assert cutter.whole_message(data) is None, "the protocol has to see what comes amid another message"
 
 
+def test_what_looks_like_a_message_amid_another_one_is_a_part_of_it() -> None:
+    inner = text(b"a" * 200)
+    data, cutter = text(b"[" + inner + b"]"), FrameCutter(MOST)
+    begin = len(data) - len(inner) - 1
+    chunks = (data[:begin], inner, data[-1:])
+    assert [piece for chunk in chunks for piece in cut_up(cutter, chunk)] == [b"[" + inner + b"]"]
+
+
 def test_a_long_message_is_put_together() -> None:
     cutter, data = FrameCutter(MOST), text(b"a" * MOST)
     cuts = [piece for at in range(0, len(data), 1000) for piece in cut_up(cutter, data[at : at + 1000])]

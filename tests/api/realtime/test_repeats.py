@@ -67,10 +67,11 @@ def test_an_item_that_differs_is_read(change: dict[str, object]) -> None:
     assert are_repeats(whole(IN_CONVERSATION), whole(IN_RESPONSE, ITEM | change)) == [False, False]
 
 
-def test_a_tool_call_is_read_where_it_is_complete() -> None:
+@pytest.mark.parametrize("more", [{}, {"part": {"type": "message"}}])
+def test_a_tool_call_is_read_where_it_is_complete(more: dict[str, object]) -> None:
     reader = Reader()
-    reader.read(whole(IN_CONVERSATION, CALL))
-    [called] = reader.read(whole(IN_RESPONSE, CALL))
+    reader.read(whole(IN_CONVERSATION, CALL | more))
+    [called] = reader.read(whole(IN_RESPONSE, CALL | more))
     assert isinstance(called, ToolCalled)
 
 
