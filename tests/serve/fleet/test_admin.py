@@ -97,7 +97,8 @@ async def fleet(tmp_path: Path, postgresql: PostgresqlServer, pace: float) -> As
 async def test_every_call_is_seen_and_steered_at_every_runner_also_across_a_takeover(fleet: Fleet) -> None:
     call, other = await fleet.ring(0), await fleet.ring(1)
     for asked in fleet.asked:
-        assert [row["id"] for row in (await listed(asked))["calls"]] == [call.id, other.id]
+        # In any order: a call whose webhook is handled a second late is as old as whole seconds say.
+        assert {row["id"] for row in (await listed(asked))["calls"]} == {call.id, other.id}
         await greeted(asked, call)
         missing = await asked.ask("GET", "/admin/calls/rtc_nobody")
         assert missing.status == 404
