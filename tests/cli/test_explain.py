@@ -268,7 +268,7 @@ def test_a_time_that_cannot_be_read_is_wrong_usage(capsys: pytest.CaptureFixture
 def test_instructions_that_cannot_be_made_are_a_problem(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (folder / "desk.yaml").write_text(DESK.replace("{{ vars.clinic }}", "{{ 1 // 0 }}"))
+    (folder / "desk.yaml").write_text(DESK.replace("{{ vars.clinic }}", "{{ 1 // (lookup.name or 0) }}"))
     assert main(["explain", "desk"]) == 1
     printed = capsys.readouterr()
     assert "accepted with" not in printed.out
