@@ -166,7 +166,7 @@ def desk(
     lab: Lab,
     instructions: str = "The caller is {{ lookup.name or 'unknown' }}.",
     *,
-    timeout: str = "1.5s",
+    timeout: str = "10s",
     retries: str = "{attempts: 1}",
     default: str = "{name: null}",
 ) -> dict[str, str]:
