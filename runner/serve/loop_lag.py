@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 log = logging.getLogger("runner.serve.loop_lag")
 
-EVERY_S = 0.05
+EVERY_S = 0.1
 STALLED_S = 0.5
 """A lag that callers hear. It is logged; smaller ones are only measured."""
 
@@ -32,7 +32,7 @@ async def watch_loop(observe: Callable[[float], None], every_s: float = EVERY_S)
             log.warning("event loop stalled", extra={"lag_s": round(lag_s, 3)})
         wait()
 
-    # A task that sleeps would take twice as long, twenty times a second in a process that has little to do.
+    # A task that sleeps would take twice as long, ten times a second in a process that has little to do.
     wait()
     try:
         await failed

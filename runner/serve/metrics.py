@@ -73,7 +73,7 @@ class Metrics:
         )
         self.loop_lag_seconds = make.size_tally(
             "event_loop_lag_seconds",
-            "Lag of the event loop, measured twenty times a second; every call is delayed by it.",
+            "Lag of the event loop, measured ten times a second; every call is delayed by it.",
             (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
         )
         self.ready = make.gauge("ready", "1 while new calls are answered, 0 otherwise; /readyz says why.")
