@@ -72,7 +72,7 @@ class Replies:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallerSays:
+class CallerTurn:
     """The caller says something, and the model should answer."""
 
     text: str
@@ -157,12 +157,12 @@ class PersonActs:
 
 
 @dataclass(frozen=True, slots=True)
-class CallerHangsUp:
+class CallerLeaves:
     """The caller has gone."""
 
 
 Act: TypeAlias = (
-    CallerSays
+    CallerTurn
     | ModelSays
     | ModelCalls
     | ModelFails
@@ -174,7 +174,7 @@ Act: TypeAlias = (
     | NothingIsHeard
     | HandoffIsRefused
     | PersonActs
-    | CallerHangsUp
+    | CallerLeaves
 )
 
 

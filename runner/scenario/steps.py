@@ -13,9 +13,9 @@ from runner.call.machine.phase import Phase
 from runner.model.action import Timer, TimerKind
 from runner.model.event import Unreachable
 from runner.model.scenario import (
-    CallerHangsUp,
     CallerInterrupts,
-    CallerSays,
+    CallerLeaves,
+    CallerTurn,
     HandoffIsRefused,
     KeysArePressed,
     ModelCalls,
@@ -69,7 +69,7 @@ class StepPlayer:
         if not isinstance(act, CallerInterrupts):
             call.api.set_pace(_pace_before(following))
         match act:
-            case CallerSays(text=text):
+            case CallerTurn(text=text):
                 call.api.call.play(script.CallerSays(text=text, when=script.When.AT_ONCE))
             case ModelSays() | ModelCalls() | ModelFails():
                 call.api.respond(self._response(act, step.usage))
@@ -89,7 +89,7 @@ class StepPlayer:
                 call.api.refuse_handoff()
             case PersonActs(act=persons_act, transfer_end=end):
                 call.steer(persons_act, end)
-            case CallerHangsUp():
+            case CallerLeaves():
                 call.api.call.play(script.CallerHangsUp(when=script.When.AT_ONCE))
             case _:
                 assert_never(act)

@@ -12,9 +12,9 @@ from runner.config.scenarios.replies import build_replies
 from runner.config.scenarios.scenario_scope import ScenarioScope
 from runner.model.scenario import (
     Act,
-    CallerHangsUp,
     CallerInterrupts,
-    CallerSays,
+    CallerLeaves,
+    CallerTurn,
     HandoffIsRefused,
     KeysArePressed,
     ModelCalls,
@@ -62,7 +62,7 @@ def _act(step: Node, scope: ScenarioScope, problems: Problems) -> Act | None:
         return _calls(calls, scope, problems, says=step.get("model_says"))
     match key:
         case "caller":
-            return CallerSays(text=value.text)
+            return CallerTurn(text=value.text)
         case "model_says":
             return ModelSays(text=value.text)
         case "model_fails":
@@ -81,7 +81,7 @@ def _act(step: Node, scope: ScenarioScope, problems: Problems) -> Act | None:
         case "person":
             return build_persons_act(value, scope, problems)
         case _:
-            return CallerHangsUp()
+            return CallerLeaves()
 
 
 def _calls(node: Node, scope: ScenarioScope, problems: Problems, *, says: Node | None) -> ModelCalls:
