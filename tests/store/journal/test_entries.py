@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from runner.store.journal import entries
 from runner.store.journal.entries import decode, encode
 from runner.store.journal.json_codec import codec
 
+KINDS = [*get_args(CallEvent), Ringing]
 TEXT = st.text(st.characters() | st.sampled_from("\ud83d\udc00\0"))
 NUMBERS = st.floats(allow_nan=False)
 JSON = st.recursive(
@@ -53,7 +55,7 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
     raise AssertionError(f"nobody has said what {hint} is made of")
 
 
-@pytest.mark.parametrize("kind", [*get_args(CallEvent), Ringing], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @given(data=st.data())
 def test_every_event_comes_back_as_it_was(kind: type, data: st.DataObject) -> None:
     event = data.draw(values(kind))
@@ -146,3 +148,79 @@ def test_another_format_is_told_by_its_number(monkeypatch: pytest.MonkeyPatch) -
     message = "it was written by another version of phone-agents (format 1, this one reads 2)"
     with pytest.raises(JournalError, match=f"^{re.escape(message)}$"):
         decode(text)
+
+
+def outcome(text: bytes) -> str:
+    """What is read, or why it is not; NaN is equal to itself in it."""
+    try:
+        return repr(decode(text))
+    except Exception as error:
+        return repr(error)
+
+
+def read_by_json_alone(text: bytes) -> str:
+    def refuse(_: bytes) -> None:
+        raise ValueError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(orjson, "loads", refuse)
+        return outcome(text)
+
+
+def replaced(data: Any, draw: st.DrawFn) -> Any:
+    """The data with another value at some place in it."""
+    if isinstance(data, dict) and data:
+        name = draw(st.sampled_from(sorted(data)))
+        return {**data, name: replaced(data[name], draw)}
+    if isinstance(data, list) and data:
+        place = draw(st.integers(0, len(data) - 1))
+        return [*data[:place], replaced(data[place], draw), *data[place + 1 :]]
+    return draw(JSON | st.just(float("nan")) | st.integers(2**63, 2**70) | st.integers(-(2**70), -(2**63)))
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> bytes:
+    """Journals as we write them, and such with a value that is perhaps none of ours."""
+    events = draw(st.lists(st.one_of([values(kind) for kind in KINDS]), min_size=1, max_size=3))
+    text = encode([Entry(seq=seq, at=0.5, event=event) for seq, event in enumerate(events)])
+    if draw(st.booleans()):
+        return text
+    version, lines = json.loads(text)
+    changed = [[seq, *replaced([at, event], draw)] for seq, at, event in lines]
+    return json.dumps([version, changed], ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
+
+
+@given(text=texts())
+def test_what_is_read_and_refused_is_that_of_the_library_of_python(text: bytes) -> None:
+    assert outcome(text) == read_by_json_alone(text)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"is": "Steered", "id": "a", "by": "b", "act": {"is": "SetVariables", "set": {"a": 2**64}}},
+        {"is": "Steered", "id": "a", "by": "b", "act": {"is": "SetVariables", "set": {"a": [-(2**63) - 1]}}},
+        {"is": "Ringing", "call_id": "a", "created_at": 2**70, "origin": {"is": "SipOrigin"}},
+        {
+            "is": "Ringing",
+            "call_id": "a",
+            "created_at": 1.5,
+            "origin": {"is": "WebRtcOrigin", "agent": "a", "vars": {"a": 2**64}},
+        },
+        {"is": "TurnTruncated", "item_id": "a", "heard_ms": 2**64},
+        {"is": "KeyPressed", "key": "\ud83d"},
+        {"is": "KeyPressed", "key": 2**64},
+    ],
+)
+def test_what_one_library_reads_otherwise_comes_as_it_was(event: Any) -> None:
+    text = json.dumps([1, [[0, 1.5, event]]]).encode()
+    assert outcome(text) == read_by_json_alone(text)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e400", "1" * 400])
+def test_numbers_that_one_library_refuses_are_read(number: str) -> None:
+    act = f'{{"is": "SetVariables", "set": {{"a": {number}}}}}'
+    steered = f'[1, [[0, 1.5, {{"is": "Steered", "id": "a", "by": "b", "act": {act}}}]]]'.encode()
+    late = f'[1, [[0, {number}, {{"is": "KeyPressed", "key": "1"}}]]]'.encode()
+    assert outcome(steered) == read_by_json_alone(steered)
+    assert outcome(late) == read_by_json_alone(late)
