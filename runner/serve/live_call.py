@@ -20,6 +20,7 @@ from runner.model.record import CallRecord, Deed
 from runner.serve.call_actions import SharedByCalls
 from runner.serve.call_driver import CallDriver
 from runner.serve.call_watch import Follower
+from runner.serve.latch import Latch
 from runner.serve.taking_apart import forget_traces
 
 log = logging.getLogger("runner.serve.live_call")
@@ -130,12 +131,14 @@ class LiveCall:
         await self.settle()
         return self.machine.deed(steered.id) if self.machine is not None else None
 
-    def take_up(self, called: Sequence[ToolCalled]) -> None:
+    def take_up(self, called: Sequence[ToolCalled]) -> Latch:
         """The model has called these tools while another process served the call, which could not write it
-        down.
+        down. The latch is set once the journal of this call has them.
         """
+        written = Latch()
         if not self.is_over:
-            self._spawn(self._take_up(called))
+            self._spawn(self._take_up(called, written))
+        return written
 
     async def settle(self) -> None:
         """Wait until the events that had to wait are handled."""
@@ -170,10 +173,15 @@ class LiveCall:
             self._driver.let_go()
             self._tasks = asyncio.TaskGroup()
 
-    async def _take_up(self, called: Sequence[ToolCalled]) -> None:
-        await self._driver.opened_or_over.wait()
+    async def _take_up(self, called: Sequence[ToolCalled], written: Latch) -> None:
+        driver = self._driver
+        await driver.opened_or_over.wait()
         for each in called:
-            self._driver.happen(ToolCallMissed(called=each))
+            driver.happen(ToolCallMissed(called=each))
+        await self.settle()
+        await driver.context.hold.written()
+        if not self.is_over:
+            written.set()
 
     async def _until_over(self, driver: CallDriver) -> None:
         try:

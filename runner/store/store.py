@@ -174,22 +174,27 @@ class JournalStore(Protocol):
         written.
 
         Nothing is written for a call that another runner has, or that is over; returns the ids of these. What
-        is of the former is late: see `take_late`.
+        is of the former is late: see `late`.
         """
 
     async def append_late(self, pieces: Sequence[HeldPiece], *, were_lost: bool = False) -> set[str]:
         """Write pieces that an ended process could not, each with the fence under which it held the call.
 
         Nothing is written for a call that is over, or that another has taken since; returns the ids of the
-        latter. What is of these is late: see `take_late`.
+        latter. What is of these is late: see `late`.
 
         A call that the store does not know becomes known, for the next runner that looks, unless the calls
         `were_lost`: then it is over, and its record was deleted or never made.
         """
 
-    async def take_late(self, lease: Lease) -> list[SealedEntries]:
-        """Pieces of journals that came after this runner had taken their calls over, each once: nobody else
-        knows of what they tell.
+    async def late(self, lease: Lease) -> list[SealedEntries]:
+        """Pieces of journals that came after this runner had taken their calls over: nobody else knows of
+        what they tell. They stay until `forget_late`, or until the call is over.
+        """
+
+    async def forget_late(self, lease: Lease, pieces: Sequence[SealedEntries]) -> None:
+        """Delete these late pieces, since what follows from them is in the journals of their calls. Those of
+        a call that another runner has taken since stay for that one.
         """
 
     async def journals(self, call_ids: Sequence[str]) -> dict[str, list[SealedEntries]]:

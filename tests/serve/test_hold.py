@@ -19,6 +19,7 @@ from runner.model.event import (
     SidebandLost,
     SidebandOpened,
     Steered,
+    ToolCallMissed,
 )
 from runner.model.http import HttpRequest
 from runner.model.reception import RingResult
@@ -305,6 +306,44 @@ async def test_after_a_pause_the_store_is_asked_before_a_tool_is(stage: Stage) -
     hold.has_said.set()
     assert (await asking).reply.status == 200
     assert stage.asked == ["call_a"]
+
+
+class SlowHold(SoleHold):
+    """What it is given is written once the test says so."""
+
+    def __init__(self) -> None:
+        self.kept: list[Lived] = []
+        self.is_asked, self.is_written = asyncio.Event(), asyncio.Event()
+
+    def append(self, at: Instant, event: Lived) -> None:
+        self.kept.append(event)
+
+    async def written(self) -> None:
+        if any(isinstance(event, ToolCallMissed) for event in self.kept):
+            self.is_asked.set()
+            await self.is_written.wait()
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_missed_tool_calls_are_taken_up_once_the_journal_has_them(stage: Stage, is_lost: bool) -> None:
+    hold = SlowHold()
+    live, _ = stage.ringing(greeting(), greets(), hold_of=lambda _: hold)
+    running = asyncio.create_task(live.run())
+    called = ToolCalled(response_id="resp_x", call_id="call_x", name="find_slots", arguments="{}")
+    async with asyncio.timeout(PATIENCE_S):
+        assert await live.ring_result() is RingResult.ACCEPTED
+        written = live.take_up([called])
+        await hold.is_asked.wait()
+        assert not written.is_set
+        if is_lost:
+            live.drop()
+            await running
+            assert not written.is_set
+        else:
+            hold.is_written.set()
+            await written.wait()
+            live.drop()
+            await running
 
 
 class StillHold(SoleHold):

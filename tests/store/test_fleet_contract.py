@@ -296,8 +296,9 @@ async def test_what_an_ended_process_could_not_write_is_written_late_unless_anot
     assert await journal(two, "rtc_3") == []
     await two.take_over()
     late = [] if not engine.is_shared else [piece("rtc_2", 3, b"of another")]
-    assert await two.store.take_late(two.lease) == late
-    assert await two.store.take_late(two.lease) == []
+    assert await two.store.late(two.lease) == late
+    await two.store.forget_late(two.lease, late)
+    assert await two.store.late(two.lease) == []
 
 
 @pytest.mark.parametrize("has_record", [True, False])

@@ -31,8 +31,11 @@ TOGETHER = 2
 class MemberStore(FleetStore, Protocol):
     """What the store is asked here."""
 
-    async def take_late(self, lease: Lease) -> list[SealedEntries]:
+    async def late(self, lease: Lease) -> list[SealedEntries]:
         """Pieces of journals that came after this runner had taken their calls over."""
+
+    async def forget_late(self, lease: Lease, pieces: Sequence[SealedEntries]) -> None:
+        """Delete those of these pieces whose calls this runner still has."""
 
 
 class Taker(Protocol):
@@ -44,8 +47,10 @@ class Taker(Protocol):
     def take_over(self, call: HeldCall, journal: Sequence[SealedEntries]) -> None:
         """Serve this call from now on."""
 
-    async def take_up_late(self, late: Sequence[SealedEntries]) -> None:
-        """Make up for what other runners could not write of our calls. Raises StoreError."""
+    async def take_up_late(self, late: Sequence[SealedEntries]) -> list[SealedEntries]:
+        """Begin to make up for what other runners could not write of our calls; returns the pieces that are
+        not needed any more. Raises StoreError.
+        """
 
     def drop(self, call_id: str) -> None:
         """Another runner has it: no sound, no hang-up and no record."""
@@ -74,8 +79,6 @@ class Member:
         self._unserved = UnservedCalls()
         self._taken: dict[str, Latch] = {}
         """Calls that were taken over and are not served yet; the latch is set once they are, or cannot be."""
-        self._late: list[SealedEntries] = []
-        """Late pieces that wait to be taken up."""
         self._late_fails = False
         keeper.on_lost = self.lose
 
@@ -223,10 +226,9 @@ class Member:
         if lease is None or not self.keeper.may_act or self.keeper.was_paused:
             return
         try:
-            self._late += await self._store.take_late(lease)
-            if self._late:
-                await self._taker.take_up_late(self._late)
-                self._late = []
+            # They stay in the store until they are made up for: this process may be killed at any moment.
+            if (late := await self._store.late(lease)) and (done := await self._taker.take_up_late(late)):
+                await self._store.forget_late(lease, done)
             self._late_fails = False
         except StoreError as error:
             if not self._late_fails:

@@ -17,6 +17,7 @@ from runner.serve.background import Background
 from runner.serve.fleet.call_journal import CallJournal
 from runner.serve.fleet.hold import CallHold
 from runner.serve.fleet.journal_writer import JournalWriter
+from runner.serve.fleet.late_tool_calls import LateToolCalls
 from runner.serve.fleet.lease_keeper import LeaseKeeper
 from runner.serve.fleet.member import Member
 from runner.serve.fleet.takeover import LeftCall, Takeover
@@ -85,6 +86,7 @@ class FleetService:
         metrics.journal_behind.set_function(lambda: self._writer.behind_bytes)
         metrics.journal_lag_seconds.set_function(lambda: self._writer.lag_s)
         self._takeover = Takeover(store, seal, versions, clock)
+        self._late = LateToolCalls(store, seal, live_calls.find)
         self._published: str | None = None
         self._serve_left: ServeLeftCall | None = None
         self._lease = Background("lease", self.keeper.run)
@@ -202,13 +204,9 @@ class FleetService:
         hold = CallHold(self.member, writer, left.ringing, configuration=call.configuration, is_held=True)
         self._serve_left(left, hold)
 
-    async def take_up_late(self, late: Sequence[SealedEntries]) -> None:
+    async def take_up_late(self, late: Sequence[SealedEntries]) -> list[SealedEntries]:
         """Carry out what runners before this one have come to know of its calls and could not write down."""
-        for call_id, called in (await self._takeover.missed_tool_calls(late)).items():
-            call = self._live_calls.find(call_id)
-            if call is not None and called:
-                log.info("missed tool calls are taken up", extra={"call_id": call_id, "tools": len(called)})
-                call.take_up(called)
+        return await self._late.take_up(late)
 
     def drop(self, call_id: str) -> None:
         """Another runner serves this call."""

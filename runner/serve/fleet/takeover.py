@@ -10,13 +10,10 @@ from runner.call.machine.world import World
 from runner.config.version import ConfigurationVersion
 from runner.errors import JournalError, PhoneAgentsError
 from runner.model.call import Origin, Ringing, SipOrigin, WebRtcOrigin
-from runner.model.conversation_event import OutputTaken, ResponseEnded, ToolCalled
-from runner.model.entry import Entry
 from runner.model.live_call import CallState, HeldCall
 from runner.model.values import Instant
 from runner.serve.fleet.kept_worlds import KeptWorlds
 from runner.serve.versions import Versions
-from runner.store.journal.entries import decode
 from runner.store.journal.journal import opened
 from runner.store.journal.seal import JournalKey, Seal
 from runner.store.journal.sealed import SealedEntries
@@ -81,30 +78,6 @@ class Takeover:
         worlds = [await self._load(configuration) for configuration in {call.configuration for call in calls}]
         return Journals(await self._store.journals([call.id for call in calls]), worlds)
 
-    async def missed_tool_calls(self, late: Sequence[SealedEntries]) -> dict[str, list[ToolCalled]]:
-        """The tool calls in late pieces that have no output, by call. What else they tell cannot be made up
-        for.
-
-        Raises StoreError.
-        """
-        by_call: dict[str, list[SealedEntries]] = {}
-        for piece in late:
-            by_call.setdefault(piece.call_id, []).append(piece)
-        missed: dict[str, list[ToolCalled]] = {}
-        for call_id, journal in (await self._store.journals(list(by_call))).items():
-            try:
-                key, _ = self._seal.open(journal[0].entries, call_id)
-                entries = decode(*key.open_all(by_call[call_id]))
-            except JournalError as error:
-                extra = {"call_id": call_id, "reason": str(error)}
-                log.warning("late journal entries cannot be read", extra=extra)
-            else:
-                answered = {each.event.call_id for each in entries if isinstance(each.event, OutputTaken)}
-                # Each is told twice: by itself, and with its response.
-                calls = {called.call_id: called for each in entries for called in _tool_calls(each)}
-                missed[call_id] = [called for called in calls.values() if called.call_id not in answered]
-        return missed
-
     def restore(self, call: HeldCall, pieces: Sequence[SealedEntries]) -> LeftCall | None:
         """The call by its journal; None when nothing is known that it could be served by."""
         current = self._versions.current
@@ -158,16 +131,6 @@ class Takeover:
 def _loaded(texts: str, secrets: Mapping[str, str]) -> World | None:
     configuration = ConfigurationVersion.decoded(texts.encode()).load().configuration
     return None if configuration is None else World.of(configuration, secrets)
-
-
-def _tool_calls(entry: Entry) -> Sequence[ToolCalled]:
-    match entry.event:
-        case ToolCalled():
-            return (entry.event,)
-        case ResponseEnded(calls=calls):
-            return calls
-        case _:
-            return ()
 
 
 def _reason(error: Exception) -> str:

@@ -75,13 +75,27 @@ async def append_late(connection: Connection, pieces: Sequence[HeldPiece], *, we
     return {row[0] for row in taken}
 
 
-async def take_late(connection: Connection, lease: Lease) -> list[SealedEntries]:
-    taken = await connection.fetch(
-        """DELETE FROM late_entries USING live_calls WHERE live_calls.id = call_id AND runner = $1
-        RETURNING call_id, first_seq, entries""",
+async def late(connection: Connection, lease: Lease) -> list[SealedEntries]:
+    """The late pieces of this runner's calls."""
+    found = await connection.fetch(
+        """SELECT call_id, first_seq, entries FROM late_entries JOIN live_calls ON live_calls.id = call_id
+        WHERE runner = $1 ORDER BY call_id, first_seq, written_at""",
         lease.runner,
     )
-    return sorted(SealedEntries(*row) for row in taken)
+    return [SealedEntries(*row) for row in found]
+
+
+async def forget_late(connection: Connection, lease: Lease, pieces: Sequence[SealedEntries]) -> None:
+    """Delete late pieces, except those of calls that this runner does not have any more."""
+    await connection.execute(
+        """DELETE FROM late_entries USING live_calls, unnest($2::text[], $3::integer[], $4::bytea[])
+            AS piece (call_id, first_seq, entries)
+        WHERE live_calls.id = late_entries.call_id AND runner = $1
+            AND late_entries.call_id = piece.call_id AND late_entries.first_seq = piece.first_seq
+            AND late_entries.entries = piece.entries""",
+        lease.runner,
+        *_columns(pieces),
+    )
 
 
 async def read(connection: Connection, call_ids: Sequence[str]) -> dict[str, list[SealedEntries]]:

@@ -171,9 +171,14 @@ class PostgresqlStore:
             lambda connection: journal.append_late(connection, pieces, were_lost=were_lost)
         )
 
-    async def take_late(self, lease: Lease) -> list[SealedEntries]:
+    async def late(self, lease: Lease) -> list[SealedEntries]:
         return await self._database.run(
-            lambda connection: journal.take_late(connection, lease), is_one_statement=True
+            lambda connection: journal.late(connection, lease), is_one_statement=True
+        )
+
+    async def forget_late(self, lease: Lease, pieces: Sequence[SealedEntries]) -> None:
+        await self._database.run(
+            lambda connection: journal.forget_late(connection, lease, pieces), is_one_statement=True
         )
 
     async def journals(self, call_ids: Sequence[str]) -> dict[str, list[SealedEntries]]:

@@ -22,7 +22,11 @@ async def save(connection: Connection, row: rows.CallRow, owner: Owner | None) -
         if not rows.may_save(row.id, owner, held and tuple(held), is_saved=is_saved):
             return False
     await connection.execute("DELETE FROM live_calls WHERE id = $1", row.id)
-    await connection.execute("DELETE FROM journal WHERE call_id = $1", row.id)
+    await connection.execute(
+        """WITH late AS (DELETE FROM late_entries WHERE call_id = $1)
+        DELETE FROM journal WHERE call_id = $1""",
+        row.id,
+    )
     await connection.execute(
         """INSERT INTO calls
             (id, agent, caller, called, started_at, ended_at, ended, cost_usd, words, record)

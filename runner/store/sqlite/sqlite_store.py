@@ -173,9 +173,12 @@ class SqliteStore:
             lambda connection: journal.append_late(connection, pieces, were_lost=were_lost)
         )
 
-    async def take_late(self, lease: Lease) -> list[SealedEntries]:
-        """See `JournalStore.take_late`. Nobody writes beside this process."""
+    async def late(self, lease: Lease) -> list[SealedEntries]:
+        """See `JournalStore.late`. Nobody writes beside this process."""
         return []
+
+    async def forget_late(self, lease: Lease, pieces: Sequence[SealedEntries]) -> None:
+        """See `JournalStore.forget_late`. There are none."""
 
     async def journals(self, call_ids: Sequence[str]) -> dict[str, list[SealedEntries]]:
         known = {call_id: self._left.take(call_id) for call_id in call_ids if call_id in self._left}

@@ -24,7 +24,7 @@ class Shelf:
         self.is_renewed = True
         self.lost: set[str] = set()
         self.orphans: list[HeldCall] = []
-        self.late: list[SealedEntries] = []
+        self.late_pieces: list[SealedEntries] = []
         self.handed_over: list[list[str]] = []
         self.claim_answer: Claim | None = None
         self.others: list[RunnerInfo] = []
@@ -101,10 +101,13 @@ class Shelf:
         orphans, self.orphans = self.orphans, []
         return orphans
 
-    async def take_late(self, lease: Lease) -> list[SealedEntries]:
-        self._ask("take late")
-        late, self.late = self.late, []
-        return late
+    async def late(self, lease: Lease) -> list[SealedEntries]:
+        self._ask("late")
+        return self.late_pieces
+
+    async def forget_late(self, lease: Lease, pieces: Sequence[SealedEntries]) -> None:
+        self._ask("forget late")
+        self.late_pieces = [piece for piece in self.late_pieces if piece not in pieces]
 
     async def live_calls(self) -> list[Any]:
         return []
@@ -124,6 +127,7 @@ class Desk:
         self.taken: list[HeldCall] = []
         self.dropped: list[str] = []
         self.late: list[SealedEntries] = []
+        self.done: list[SealedEntries] = []
         self.fails = ""
         self.trouble: StoreError | None = None
         self.while_reading: Callable[[], Awaitable[object]] | None = None
@@ -141,10 +145,11 @@ class Desk:
             raise ValueError("a bug of ours")
         self.taken.append(call)
 
-    async def take_up_late(self, late: Sequence[SealedEntries]) -> None:
+    async def take_up_late(self, late: Sequence[SealedEntries]) -> list[SealedEntries]:
         if self.trouble is not None:
             raise self.trouble
         self.late += late
+        return self.done
 
     def drop(self, call_id: str) -> None:
         self.dropped.append(call_id)

@@ -10,7 +10,6 @@ from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import Phase
 from runner.errors import StoreError
 from runner.model.action import Action, AnswerCall, OpenSideband
-from runner.model.conversation_event import CallerSpeaks, Outcome, OutputTaken, ResponseEnded, ToolCalled
 from runner.model.entry import Entry, Lived
 from runner.model.event import AnswerReplied, ClaimReplied, Decided, TakenOver
 from runner.model.live_call import CallState, HeldCall
@@ -149,18 +148,3 @@ async def test_a_store_that_is_away_is_no_journal_that_cannot_be_read(tmp_path: 
     shelf.trouble = StoreError("no answer")
     with pytest.raises(StoreError):
         await restored(tmp_path, shelf)
-
-
-async def test_the_tool_calls_in_what_came_late_are_read(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    called = [ToolCalled(response_id="r", call_id=f"c{each}", name="f", arguments="{}") for each in (1, 2, 3)]
-    ended = ResponseEnded(response_id="r", outcome=Outcome.COMPLETED, calls=tuple(called[:2]))
-    taken = OutputTaken(call_id="c3", item_id="i")
-    late = piece(7, (CallerSpeaks(began=True), called[0], ended, called[2], taken))
-    takeover = made(tmp_path, Shelf(piece(0, LIVED)))
-    assert await takeover.missed_tool_calls([late]) == {RINGING.call_id: called[:2]}
-    assert await takeover.missed_tool_calls([late._replace(first_seq=8)]) == {}
-    (entry,) = caplog.records
-    assert entry.message == "late journal entries cannot be read"
-    assert entry.__dict__["reason"] == "it was changed or damaged after it was written"

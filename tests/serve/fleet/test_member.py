@@ -334,7 +334,7 @@ async def test_what_others_could_not_write_of_our_calls_is_made_up_for(
 ) -> None:
     member, shelf, desk, clock = await joined()
     late = SealedEntries("rtc_1", 7, b"sealed")
-    shelf.late = [late]
+    shelf.late_pieces = [late]
     desk.trouble = StoreError("no answer")
     for _ in range(2):
         await member.take_up_late()
@@ -343,8 +343,12 @@ async def test_what_others_could_not_write_of_our_calls_is_made_up_for(
     ]
     desk.trouble = None
     await member.take_up_late()
+    assert shelf.late_pieces == [late], "the next owner needs it until the journal has what follows from it"
+    desk.done = [late]
     await member.take_up_late()
-    assert desk.late == [late]
+    await member.take_up_late()
+    assert desk.late == [late, late]
+    assert shelf.late_pieces == []
     asked = len(shelf.asked)
     clock.now += 10.0
     await member.take_up_late()

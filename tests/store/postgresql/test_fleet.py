@@ -380,10 +380,37 @@ async def test_what_a_runner_could_not_write_is_for_who_has_its_call_now(engine:
     await one.holds("rtc_3")
     late = [piece("rtc_1", 7, b"b"), piece("rtc_1", 5, b"a")]
     assert await one.append(*late, piece("rtc_2", 7), piece("rtc_3", 7)) == {"rtc_1", "rtc_2"}
-    assert await three.store.take_late(three.lease) == []
-    assert await two.store.take_late(two.lease) == [late[1], late[0]]
-    assert await two.store.take_late(two.lease) == []
-    assert await one.store.take_late(one.lease) == []
+    assert await three.store.late(three.lease) == []
+    assert await two.store.late(two.lease) == [late[1], late[0]]
+    await two.store.forget_late(two.lease, [late[1]])
+    assert await two.store.late(two.lease) == [late[0]]
+    assert await one.store.late(one.lease) == []
+    await two.store.forget_late(two.lease, [late[0]])
+    assert await engine.run("SELECT * FROM late_entries") == []
+
+
+async def test_what_came_late_is_there_for_the_runner_that_takes_the_call_before_it_is_made_up_for(
+    engine: PostgresqlEngine,
+) -> None:
+    one, two, three = await runners(engine, "one", "two", "three")
+    await two.answers(await two.holds("rtc_1"))
+    late = [piece("rtc_1", 5, b"a"), piece("rtc_1", 5, b"of the next owner")]
+    for each in late:
+        await one.append(each)
+    assert await two.store.late(two.lease) == late
+    await two.store.hand_over(two.lease, ["rtc_1"])
+    assert await two.store.late(two.lease) == []
+    assert [taken.id for taken in await three.take_over()] == ["rtc_1"]
+    await two.store.forget_late(two.lease, late)
+    await three.store.forget_late(three.lease, late[1:])
+    assert await three.store.late(three.lease) == late[:1]
+
+
+async def test_nothing_that_came_late_stays_when_the_call_is_over(engine: PostgresqlEngine) -> None:
+    one, two = await runners(engine, "one", "two")
+    await two.holds("rtc_1")
+    await one.append(piece("rtc_1", 5, b"a"))
+    await two.store.save(call_record("rtc_1"), owner=Owner(runner="two", fence=1))
     assert await engine.run("SELECT * FROM late_entries") == []
 
 
