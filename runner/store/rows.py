@@ -167,15 +167,19 @@ def fleet_call(row: Sequence[Any]) -> FleetCall:
     return FleetCall(call=held_call(call), runner=runner, address=address, page_address=page_address)
 
 
-def may_save(call_id: str, owner: Owner, held: tuple[str | None, int] | None, *, is_saved: bool) -> bool:
+def may_save(call_id: str, owner: Owner, held: tuple[str | None, int, str] | None, *, is_saved: bool) -> bool:
     """Whether `owner` may save the record of a call; False when it `is_saved` already.
 
-    `held` is the runner and the fence of the live call, None when it is not live. Raises CallLostError when
-    another runner has the call.
+    `held` is the runner, the fence and the state of the live call, None when it is not live. Raises
+    CallLostError when another runner has the call, and StoreError while that one has not answered it: if the
+    owner has, and could not tell the store, the other one finds the call over and makes no record.
     """
     if held is None:
         return not is_saved
-    if held != (owner.runner, owner.fence):
+    runner, fence, state = held
+    if (runner, fence) != (owner.runner, owner.fence):
+        if state == CallState.RINGING.value:
+            raise StoreError(f'call "{call_id}" rings at another runner, which may find that it is over')
         raise CallLostError(f'call "{call_id}" is served by another runner')
     return True
 

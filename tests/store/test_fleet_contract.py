@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runner.errors import CallLostError
+from runner.errors import CallLostError, StoreError
 from runner.model.event import Limit
 from runner.model.live_call import CallState, Claim, ClaimLimits, FleetCall, Owner
 from runner.store.journal.sealed import HeldPiece
@@ -203,11 +203,31 @@ async def test_the_owner_of_a_call_saves_its_record_once(engine: Engine) -> None
 @pytest.mark.parametrize("owner", [Owner(runner="one", fence=2), Owner(runner="two", fence=1)])
 async def test_who_does_not_own_a_call_saves_no_record_of_it(engine: Engine, owner: Owner) -> None:
     one = await joined(engine, "one")
-    await one.holds()
+    await one.answers(await one.holds())
     with pytest.raises(CallLostError) as caught:
         await one.store.save(call_record(), owner=owner)
     assert str(caught.value) == 'call "rtc_1" is served by another runner'
-    assert await served_by(engine) == [("rtc_1", "one", 1, "ringing")]
+    assert await served_by(engine) == [("rtc_1", "one", 1, "answered")]
+
+
+async def test_a_record_waits_until_the_runner_at_which_its_call_rings_has_found_it_over(
+    engine: Engine,
+) -> None:
+    """Its owner had answered the call and could not tell the store, so the next one knows of a ring only."""
+    one = await joined(engine, "one")
+    await one.holds()
+    await one.leave()
+    two = await joined(engine, "two")
+    (taken,) = await two.take_over()
+    owner = Owner(runner="one", fence=1)
+    with pytest.raises(StoreError) as caught:
+        await two.store.save(call_record(), owner=owner)
+    assert type(caught.value) is StoreError, "it is not dropped"
+    assert str(caught.value) == 'call "rtc_1" rings at another runner, which may find that it is over'
+    assert await served_by(engine) == [("rtc_1", two.id, taken.fence, "ringing")]
+    await two.store.unclaim(two.lease, taken)
+    await two.store.save(call_record(), owner=owner)
+    assert await engine.run("SELECT id FROM calls") == [("rtc_1",)]
 
 
 async def test_a_call_that_was_never_claimed_is_saved_all_the_same(engine: Engine) -> None:

@@ -12,11 +12,11 @@ from runner.store.postgresql.database import Connection
 async def save(connection: Connection, row: rows.CallRow, owner: Owner | None) -> bool:
     """Write a record, or replace the one of the same call. False when its owner has saved it before.
 
-    Raises CallLostError when the call is not the owner's.
+    Raises CallLostError when the call is not the owner's, and StoreError when that is not decided yet.
     """
     if owner is not None:
         held = await connection.fetchrow(
-            "SELECT runner, fence FROM live_calls WHERE id = $1 FOR UPDATE", row.id
+            "SELECT runner, fence, state FROM live_calls WHERE id = $1 FOR UPDATE", row.id
         )
         is_saved = await connection.fetchval("SELECT true FROM calls WHERE id = $1", row.id) is not None
         if not rows.may_save(row.id, owner, held and tuple(held), is_saved=is_saved):

@@ -14,10 +14,12 @@ from runner.store.sqlite import journal_log
 def save(connection: Connection, row: rows.CallRow, owner: Owner | None) -> bool:
     """Write a record, or replace the one of the same call. False when its owner has saved it before.
 
-    Raises CallLostError when the call is not the owner's.
+    Raises CallLostError when the call is not the owner's, and StoreError when that is not decided yet.
     """
     if owner is not None:
-        held = connection.execute("SELECT runner, fence FROM live_calls WHERE id = ?", (row.id,)).fetchone()
+        held = connection.execute(
+            "SELECT runner, fence, state FROM live_calls WHERE id = ?", (row.id,)
+        ).fetchone()
         is_saved = connection.execute("SELECT 1 FROM calls WHERE id = ?", (row.id,)).fetchone() is not None
         if not rows.may_save(row.id, owner, held, is_saved=is_saved):
             return False
