@@ -128,11 +128,6 @@ class Takeover:
         return world
 
 
-def _loaded(texts: str, secrets: Mapping[str, str]) -> World | None:
-    configuration = ConfigurationVersion.decoded(texts.encode()).load().configuration
-    return None if configuration is None else World.of(configuration, secrets)
-
-
 def _reason(error: Exception) -> str:
     """A sentence about the journal. That of a bug quotes nothing: it may hold what was said."""
     if isinstance(error, PhoneAgentsError):
