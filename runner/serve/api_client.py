@@ -18,11 +18,10 @@ from runner.model.action import AnswerCall, HangUp, Refer, RejectCall
 from runner.model.event import CallEvent
 from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.model.question import Answer, Question
-from runner.serve.api_connection import NotHttpError
+from runner.serve.api_connection import CutReplyError, NotHttpError
 from runner.serve.api_connections import ApiConnections, NotConnectedError
 from runner.serve.jitter import jittered
 from runner.serve.metrics import Metrics
-from runner.serve.reply_body import BodyError
 from runner.serve.timeouts import Timeouts
 
 log = logging.getLogger("runner.serve.api_client")
@@ -164,8 +163,8 @@ class ApiClient:
             return HttpReply(failure=Failure.CONNECTION, detail=str(error), was_sent=False)
         except ValueError as error:  # e.g. a key that no header can hold
             return HttpReply(failure=Failure.CONNECTION, detail=type(error).__name__, was_sent=False)
-        except BodyError as error:
-            return HttpReply(failure=error.failure, detail=error.detail)
+        except CutReplyError as error:
+            return HttpReply(status=error.status, failure=error.failure, detail=error.detail)
         except TimeoutError:
             return HttpReply(failure=Failure.TIMEOUT, detail="no reply in time")
         except NotHttpError:

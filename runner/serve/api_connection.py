@@ -6,12 +6,14 @@ Writes HTTP/1.1 itself and reads the replies that are usual; aiohttp reads all o
 import asyncio
 from typing import cast
 
+from aiohttp import ClientPayloadError, StreamReader
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import RawResponseMessage
 
-from runner.model.http import HttpReply
+from runner.model.http import Failure, HttpReply
 from runner.serve.head_first import HeadFirst, Turns
-from runner.serve.plain_reply import NotPlainError, PlainReply, read_plain
-from runner.serve.reply_body import decoded, read_all
+from runner.serve.plain_reply import NotPlainError, PlainReply, read_plain, status_of
+from runner.serve.reply_body import CUT, BodyError, decoded, read_all
 
 MOST_PIECES = 32
 """Of a reply. Its head is read again with each, so the rest of one in more is left to aiohttp."""
@@ -20,6 +22,16 @@ CLOSED = "the connection was closed without a reply"
 
 class NotHttpError(Exception):
     """The peer does not speak HTTP."""
+
+
+class CutReplyError(Exception):
+    """The status has come, and no whole body after it. The status stands: it tells what the peer did."""
+
+    def __init__(self, status: int, failure: Failure, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.failure = failure
+        self.detail = detail
 
 
 class ApiConnection(asyncio.Protocol):
@@ -47,8 +59,8 @@ class ApiConnection(asyncio.Protocol):
     async def exchange(self, request: bytes) -> HttpReply:
         """Send a request, and read its reply.
 
-        Raises BodyError, NotHttpError, aiohttp's ClientError, and OSError. After any error the connection is
-        of no more use, so `abort` it.
+        Raises CutReplyError, NotHttpError, aiohttp's ClientError, and OSError. After any error the connection
+        is of no more use, so `abort` it.
         """
         if self._transport is None:
             raise ConnectionResetError(CLOSED)
@@ -65,7 +77,11 @@ class ApiConnection(asyncio.Protocol):
         headers = reply.headers
         encoding = headers.get(b"content-encoding", b"").decode("latin-1")
         location = headers.get(b"location", b"").decode("utf-8", "surrogateescape")
-        return HttpReply(status=reply.status, body=decoded(reply.body, encoding), location=location)
+        try:
+            body = decoded(reply.body, encoding)
+        except BodyError as error:
+            raise CutReplyError(reply.status, error.failure, error.detail) from None
+        return HttpReply(status=reply.status, body=body, location=location)
 
     def give_away(self) -> asyncio.Transport | None:
         """The transport, for another protocol; None when it is closed."""
@@ -107,7 +123,9 @@ class ApiConnection(asyncio.Protocol):
         """The connection is closed, by either side."""
         self._transport = None
         if self._reply is not None and not self._reply.done():
-            self._reply.set_exception(exc or ConnectionResetError(CLOSED))
+            status = status_of(self._seen)
+            cut = None if status is None else CutReplyError(status, Failure.BROKEN, CUT)
+            self._reply.set_exception(cut or exc or ConnectionResetError(CLOSED))
 
     # Inside
 
@@ -127,7 +145,7 @@ class ApiConnection(asyncio.Protocol):
             head, content = await reader.read()
             while 100 <= head.code < 200 and head.code != 101:  # only announces the reply
                 head, content = await reader.read()
-            body = decoded(await read_all(content), head.headers.get("Content-Encoding", ""))
+            body = await _body(head, content)
             self.keeps = not reader.should_close and reader.is_connected()
         except HttpProcessingError:
             # Its words quote what the peer sent.
@@ -140,3 +158,12 @@ class ApiConnection(asyncio.Protocol):
             else:
                 self._transport = None
         return HttpReply(status=head.code, body=body, location=head.headers.get("Location", ""))
+
+
+async def _body(head: RawResponseMessage, content: StreamReader) -> bytes:
+    try:
+        return decoded(await read_all(content), head.headers.get("Content-Encoding", ""))
+    except BodyError as error:
+        raise CutReplyError(head.code, error.failure, error.detail) from None
+    except (ClientPayloadError, OSError):
+        raise CutReplyError(head.code, Failure.BROKEN, CUT) from None

@@ -53,6 +53,15 @@ def read_plain(data: bytes) -> PlainReply | None:
     return PlainReply(status, headers, data[begin:whole], keeps)
 
 
+def status_of(data: bytes) -> int | None:
+    """The status of a reply that broke off; None where its head is not there, or not usual."""
+    end = data.find(_END_OF_HEAD)
+    try:
+        return None if end < 0 else _head(data[:end])[0]
+    except NotPlainError:
+        return None
+
+
 def _head(head: bytes) -> tuple[int, dict[bytes, bytes]]:
     first, *lines = head.split(b"\r\n")
     code = first[len(_VERSION) : len(_VERSION) + 3]

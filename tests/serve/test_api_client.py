@@ -82,6 +82,19 @@ async def drops_the_line(request: web.Request) -> web.StreamResponse:
     return web.Response()
 
 
+def breaks_off(status: int, *, in_chunks: bool = False) -> Says:
+    framing = b"Transfer-Encoding: chunked\r\n\r\n5\r\n{" if in_chunks else b"Content-Length: 5\r\n\r\n{"
+
+    async def reply(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        location = b"Location: /v1/realtime/calls/rtc_w1\r\n"
+        request.transport.write(b"HTTP/1.1 %d What\r\n%b%b" % (status, location, framing))
+        request.transport.close()
+        return web.Response()
+
+    return reply
+
+
 async def talks_nonsense(request: web.Request) -> web.StreamResponse:
     assert request.transport is not None
     request.transport.write(b"sk-secret\xff" * 100)
@@ -246,6 +259,34 @@ async def test_a_transfer_does_not_fail_with_a_connection_that_the_api_was_closi
     assert await client.carry_out(REFER, "rtc_1") == ReferAnswered(ok=True)
 
 
+@pytest.mark.parametrize("in_chunks", [False, True])
+@pytest.mark.parametrize(
+    ("order", "event"),
+    [
+        (REFER, ReferAnswered(ok=True)),
+        (HangUp(), CallGone()),
+        (ANSWER, AnswerReplied(decided=Decided.DONE)),
+        (REJECT, RejectReplied(decided=Decided.DONE)),
+    ],
+)
+async def test_what_the_api_has_done_is_done_although_its_reply_breaks_off(
+    client: ApiClient, api: Api, order: Order, event: CallEvent, in_chunks: bool
+) -> None:
+    api.replies = [breaks_off(200, in_chunks=in_chunks), says(404)]
+    assert await client.carry_out(order, "rtc_1") == event
+    assert len(api.asked) == 1
+
+
+async def test_a_refusal_that_breaks_off_is_asked_for_again_except_of_a_transfer(
+    client: ApiClient, api: Api
+) -> None:
+    api.replies = [breaks_off(409), says(409, "decision_already_made")]
+    assert await decided(client, "rtc_1") is Decided.DONE_BEFORE
+    api.replies = [breaks_off(409), says(200)]
+    refused = ReferAnswered(ok=False, detail="the voice API answered 409")
+    assert await client.carry_out(REFER, "rtc_1") == refused
+
+
 @pytest.mark.parametrize("trouble", [says(500), drops_the_line])
 async def test_a_decision_whose_reply_was_lost_is_our_own(client: ApiClient, api: Api, trouble: Says) -> None:
     api.replies = [trouble, says(409, "decision_already_made")]
@@ -390,10 +431,7 @@ async def test_a_reply_of_the_api_is_bounded_too(client: ApiClient, api: Api) ->
         return web.Response(body=bytes(MAX_REPLY_BYTES + 1))
 
     api.replies = [floods]
-    assert await client.carry_out(REFER, "rtc_1") == ReferAnswered(
-        ok=False,
-        detail="the voice API could not be reached (the reply is longer than 1048576 bytes)",
-    )
+    assert await client.ask(QUESTION) == NoAnswer(error="the reply is longer than 1048576 bytes")
 
 
 async def test_a_refused_key_is_sent_once_and_another_delivery_may_find_a_better_one(

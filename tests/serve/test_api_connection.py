@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from aiohttp import ClientPayloadError
 
 from runner.model.http import HttpReply
 from runner.serve import api_connection, api_connections
-from runner.serve.api_connection import NotHttpError
+from runner.serve.api_connection import CutReplyError, NotHttpError
 from runner.serve.api_connections import ApiConnections, NotConnectedError
 from runner.serve.plain_reply import PlainReply, read_plain
-from runner.serve.reply_body import MAX_REPLY_BYTES, BodyError
+from runner.serve.reply_body import MAX_REPLY_BYTES
 from tests.patience import PATIENCE_S
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -136,12 +135,14 @@ async def test_a_body_may_end_with_the_connection() -> None:
         (b"", ConnectionResetError),
         (OK[:-1], ConnectionResetError),
         (b"sk-secret", NotHttpError),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{", ClientPayloadError),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", ClientPayloadError),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{", CutReplyError),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", CutReplyError),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{", CutReplyError),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", CutReplyError),
         (
             b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b"
             % (MAX_REPLY_BYTES + 1, bytes(MAX_REPLY_BYTES + 1)),
-            BodyError,
+            CutReplyError,
         ),
     ],
 )

@@ -73,7 +73,8 @@ def is_retryable(order: Order, reply: HttpReply) -> bool:
         return not reply.was_sent
     if isinstance(order, AnswerCall) and _error(reply, may_quote_key=True)[0] == INSUFFICIENT_QUOTA:
         return False
-    return not isinstance(order, Refer) and _may_pass(reply.status)
+    is_cut = reply.failure is not None and not _is_ok(reply)  # Why it was refused may be read the next time.
+    return not isinstance(order, Refer) and (is_cut or _may_pass(reply.status))
 
 
 def refuses_key(order: Order, reply: HttpReply) -> bool:
@@ -142,6 +143,10 @@ def _call_of(offer: str, session: JsonObject) -> HttpRequest:
 
 def _call_made(reply: HttpReply, code: str, detail: str) -> AnswerReplied:
     """The answer's SDP is the body, and the call's id the last part of `Location`."""
+    if _is_ok(reply) and reply.failure is not None:
+        return AnswerReplied(
+            decided=Decided.REFUSED, detail=f"the voice API created a call, but {reply.detail}"
+        )
     if not _is_ok(reply):
         may_pass = _may_pass(reply.status) or reply.status in (401, 403)
         decided = Decided.UNAVAILABLE if may_pass else Decided.REFUSED

@@ -257,6 +257,12 @@ def test_an_offer_is_sent_again_only_where_nobody_can_have_read_it(status: int |
             ),
         ),
         (
+            HttpReply(status=201, failure=Failure.BROKEN, detail="the reply was cut off"),
+            AnswerReplied(
+                decided=Decided.REFUSED, detail="the voice API created a call, but the reply was cut off"
+            ),
+        ),
+        (
             HttpReply(status=201, body=b"v=0", location="http://["),
             AnswerReplied(
                 decided=Decided.REFUSED, detail="the voice API created a call and did not return its id"
