@@ -111,10 +111,10 @@ class CallActions:
         for timer, at in sorted(machine.timers.items(), key=lambda each: each[1]):
             self._timers.set(timer, at)
 
-    async def close(self) -> None:
-        """Free what the call has needed."""
+    async def close(self, *, moved: bool) -> None:
+        """Free what the call has needed. `moved`: another runner serves it from now on."""
         self._timers.cancel()
-        self._slot.free()
+        self._slot.free(moved=moved)
         await self._sideband.close()
 
     def let_go(self) -> None:

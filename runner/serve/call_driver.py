@@ -147,7 +147,7 @@ class CallDriver:
 
     async def close(self, *, moved: bool) -> None:
         """Free what the call has needed. `moved`: another runner serves it from now on."""
-        await self._actions.close()
+        await self._actions.close(moved=moved)
         if self._follower is not None:
             self._follower.over(moved=moved)
 

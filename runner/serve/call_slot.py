@@ -45,9 +45,12 @@ class CallSlot:
         if self._slot is not None:
             self._slot.keep()
 
-    def free(self) -> None:
-        """Give the slot back, if there is one."""
+    def free(self, *, moved: bool = False) -> None:
+        """Give the slot back, if there is one. A call that has `moved` counts for its day where it is served
+        now: it may come back, and is one call all the same.
+        """
         if self._slot is not None:
+            self._slot.is_kept = self._slot.is_kept and not moved
             self._slot.free()
             self._slot = None
 

@@ -63,6 +63,7 @@ class Stage:
         self.asked = asked
         self.tools = tools
         self.endings = LoopPace(1)
+        self.counts = CallCounts()
         self.use(TIMEOUTS)
 
     def use(self, timeouts: Timeouts) -> None:
@@ -98,7 +99,7 @@ class Stage:
         )
         shared = SharedByCalls(
             clients=clients,
-            counts=CallCounts(),
+            counts=self.counts,
             metrics=Metrics(),
             timeouts=self.timeouts,
             clock=clock,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from runner.call.machine.call_counts import Load
 from runner.call.machine.machine import CallMachine
 from runner.model.action import AnswerCall, ClaimCall, SendRequest
 from runner.model.conversation_event import ResponseEnded, ToolCalled
@@ -142,6 +143,7 @@ async def test_a_call_that_a_lost_runner_has_answered_is_ours(stage: Stage) -> N
         live.drop()
         await serving
     assert [request.action for request in call.requests] == ["accept"]
+    assert stage.counts.load("desk", clock()) == Load(), "it counts where it is served from now on"
 
 
 async def test_the_ring_is_written_down_before_the_call_is_answered(stage: Stage) -> None:
