@@ -49,12 +49,8 @@ class LiveSideband:
         conversation = self._conversation = self.api.conversation(api_call_id)
         try:
             if again:
-                # Many calls are taken over together, but one after the other.
                 socket = await self.sidebands.reattach(
-                    conversation.sideband,
-                    self.context.call_id,
-                    at_once=True,
-                    until_ours=self.context.hold.looked,
+                    conversation.sideband, self.context.call_id, until_ours=self.context.hold.looked
                 )
             else:
                 socket = await self._attach(conversation.sideband)

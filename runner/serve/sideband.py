@@ -6,7 +6,7 @@ Handles deadlines and HTTP, and knows nothing of frames or close codes.
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from enum import Enum
 
 from websockets.exceptions import InvalidStatus, WebSocketException
@@ -99,26 +99,22 @@ class Sidebands:
         path: str,
         call_id: str,
         *,
-        at_once: bool = False,
         earlier: int = 0,
         until_ours: Callable[[], Awaitable[None]] | None = None,
     ) -> SidebandSocket:
         """Reopen a lost sideband. A 404 now means that the call is over. Raises SidebandLostError.
 
-        `at_once`: there is one more attempt, before all waits. `earlier`: the number of waits used up
-        already. They differ from call to call, since many sidebands are usually lost together. `until_ours`
-        is waited for before each attempt.
+        `earlier`: the number of waits used up already. The waits differ from call to call, since many
+        sidebands are usually lost together. `until_ours` is waited for before each attempt.
         """
         delays_s = self._timeouts.redial_delays_s[earlier:]
-        spread = [jittered(delay_s, call_id, earlier + n) for n, delay_s in enumerate(delays_s)]
-        return await self._dial(
-            path, [0.0, *spread] if at_once else spread, LostBecause.GONE, self._connect, until_ours
-        )
+        spread = tuple(jittered(delay_s, call_id, earlier + n) for n, delay_s in enumerate(delays_s))
+        return await self._dial(path, spread, LostBecause.GONE, self._connect, until_ours)
 
     async def _dial(
         self,
         path: str,
-        delays_s: Sequence[float],
+        delays_s: tuple[float, ...],
         not_found: LostBecause,
         connect: Callable[[str], Awaitable[SidebandSocket]],
         until_ours: Callable[[], Awaitable[None]] | None = None,

@@ -114,27 +114,6 @@ async def test_an_api_that_takes_the_connection_and_says_nothing_has_lost_the_ca
         )
 
 
-async def test_a_call_that_is_taken_over_waits_only_after_an_attempt_that_failed() -> None:
-    asked: list[str] = []
-
-    async def open_second(request: web.Request) -> web.StreamResponse:
-        asked.append(request.path)
-        if len(asked) == 1:
-            return web.Response(status=503)
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        return socket
-
-    async with serving(open_second) as url:
-        async with sidebands_at(url, Timeouts(redial_delays_s=(0.001,))) as sidebands:
-            socket = await sidebands.reattach(PATH, "rtc_1", at_once=True)
-            await socket.close()
-        async with sidebands_at(url, Timeouts(redial_delays_s=(600.0,))) as sidebands:
-            socket = await sidebands.reattach(PATH, "rtc_1", at_once=True)
-            await socket.close()
-    assert len(asked) == 3
-
-
 @pytest.mark.parametrize(
     ("status", "again", "lost", "tries"),
     [
