@@ -49,6 +49,7 @@ class LiveSideband:
         conversation = self._conversation = self.api.conversation(api_call_id)
         try:
             if again:
+                # Its wait also lets a response end that the last runner asked for: ours would be refused.
                 socket = await self.sidebands.reattach(
                     conversation.sideband, self.context.call_id, until_ours=self.context.hold.looked
                 )
