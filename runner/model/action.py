@@ -100,6 +100,8 @@ class RemoveItem:
     """Remove an item from the conversation, so that the model does not see it."""
 
     item_id: str
+    is_foreign: bool = False
+    """Somebody else has added it: not us, unless it was another runner that has the call by now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

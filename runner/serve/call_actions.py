@@ -15,6 +15,7 @@ from runner.model.action import (
     Finish,
     Log,
     OpenSideband,
+    RemoveItem,
     SendRequest,
     SetTimer,
     Timer,
@@ -81,6 +82,8 @@ class CallActions:
                     self._timers.set(timer, at)
                 case ClearTimer(timer=timer):
                     self._timers.clear(timer)
+                case RemoveItem(is_foreign=True):
+                    context.spawn(self._remove(action))
                 case _ if isinstance(action, SidebandAction):
                     self._sideband.send(action)
                 case SendRequest():
@@ -135,6 +138,11 @@ class CallActions:
             # A runner that was lost had the call before, and may have answered it.
             self._api.may_have_decided(self._context.call_id)
         self._context.happen(replied)
+
+    async def _remove(self, foreign: RemoveItem) -> None:
+        # A runner that has lost the call without knowing hears the outputs of the one that has it.
+        await self._context.hold.may_act()
+        self._sideband.send(foreign)
 
     async def _order(self, order: Order, machine: CallMachine) -> None:
         event = await self.orders.carry_out(order, machine.reception.api_call_id)

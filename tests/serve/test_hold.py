@@ -8,7 +8,7 @@ import pytest
 
 from runner.call.machine.call_counts import Load
 from runner.call.machine.machine import CallMachine
-from runner.model.action import AnswerCall, ClaimCall, SendRequest
+from runner.model.action import AnswerCall, ClaimCall, RemoveItem, SendRequest
 from runner.model.conversation_event import ResponseEnded, ToolCalled
 from runner.model.entry import Lived
 from runner.model.event import (
@@ -244,6 +244,33 @@ class DoubtfulHold(WatchedHold):
         self.is_asked.set()
         await self.is_certain.wait()
         self.acts = True
+
+
+async def test_what_was_perhaps_added_by_the_next_owner_is_removed_only_if_the_call_is_ours(
+    stage: Stage,
+) -> None:
+    hold: list[DoubtfulHold] = []
+
+    def hold_of(call: PlacedCall) -> DoubtfulHold:
+        hold.append(DoubtfulHold(call))
+        return hold[0]
+
+    def removed() -> list[object]:
+        return [event["item_id"] for event in call.received if event["type"] == "conversation.item.delete"]
+
+    live, call = stage.ringing(greeting(), greets(), hold_of=hold_of)
+    running = asyncio.create_task(live.run())
+    async with asyncio.timeout(PATIENCE_S):
+        assert await live.ring_result() is RingResult.ACCEPTED
+        await live.served(PATIENCE_S)
+        assert live.machine is not None
+        items = [RemoveItem(item_id=f"item_{foreign}", is_foreign=foreign) for foreign in (True, False)]
+        live._driver._actions.carry_out(items, live.machine)
+        await hold[0].is_asked.wait()
+        live.end("shutdown")
+        hold[0].is_certain.set()
+        await running
+    assert removed() == ["item_False", "item_True"]
 
 
 class Crowd(LoopPace):

@@ -67,9 +67,13 @@ class TamperWatch:
                 if self._nudges:
                     self._nudges -= 1
                     return []
-                return self._tampered("a system message was added", RemoveItem(item_id=item_id))
+                return self._tampered(
+                    "a system message was added", RemoveItem(item_id=item_id, is_foreign=True)
+                )
             case OutputTaken(call_id=call_id, item_id=item_id) if not self.tools.outputs.was_sent(call_id):
-                return self._tampered("a tool's output was added", RemoveItem(item_id=item_id))
+                return self._tampered(
+                    "a tool's output was added", RemoveItem(item_id=item_id, is_foreign=True)
+                )
             case _:
                 return []
 

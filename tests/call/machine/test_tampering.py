@@ -87,7 +87,7 @@ def test_a_session_that_was_changed_is_told_whole_again() -> None:
 )
 def test_what_was_made_up_is_taken_out(event: CallEvent, item_id: str, fault: str) -> None:
     machine = talking()
-    assert of(RemoveItem, happen(machine, event)) == [RemoveItem(item_id=item_id)]
+    assert of(RemoveItem, happen(machine, event)) == [RemoveItem(item_id=item_id, is_foreign=True)]
     record = machine.record()
     assert record is not None
     assert record.faults == (fault,)
@@ -178,7 +178,7 @@ def test_after_a_takeover_tampering_is_seen_again_once_the_process_before_knows_
     happen(machine, ResponseStarted(response_id="r2", wish=wish))
     ended = ResponseEnded(response_id="r2", outcome=Outcome.COMPLETED, wish=wish)
     assert of(SwitchAgent, happen(machine, ended)) == []
-    assert of(RemoveItem, happen(machine, FORGED)) == [RemoveItem(item_id="item_x")]
+    assert of(RemoveItem, happen(machine, FORGED)) == [RemoveItem(item_id="item_x", is_foreign=True)]
     assert of(HangUp, happen(machine, FORGED)) == [HangUp()]
     assert faults(machine) == ["a tool's output was added, and not by us"] * 2
 
