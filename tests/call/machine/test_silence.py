@@ -4,7 +4,17 @@ import pytest
 
 from runner.call.machine.phase import Phase
 from runner.call.machine.silence import GhostWatch
-from runner.model.action import AddItem, ClearTimer, HangUp, SendRequest, SetTimer, Speak, Timer, TimerKind
+from runner.model.action import (
+    AddItem,
+    ClearTimer,
+    HangUp,
+    Interrupt,
+    SendRequest,
+    SetTimer,
+    Speak,
+    Timer,
+    TimerKind,
+)
 from runner.model.agent import Limits, Silence
 from runner.model.call import Role
 from runner.model.conversation_event import (
@@ -317,3 +327,18 @@ def test_a_background_tool_at_work_is_no_silence() -> None:
     assert play.passes(12) == []
     told, _ = play.replies(sent)
     assert expect(AddItem, told).text.startswith("The result of find_slots")
+
+
+def test_an_agent_whose_responses_begin_and_never_end_cannot_serve_the_call() -> None:
+    """Each lasts its minute, is cancelled, and the API does not care."""
+    play = talking()
+    play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False))
+    play.happens(ResponseStarted(response_id="own"))
+    began = play.now
+    for n in (1, 2, 3):
+        interrupted, asked = play.passes(66)
+        assert (interrupted, asked) == (Interrupt(), Speak(wish=f"wish_{n}"))
+        play.happens(ResponseStarted(response_id=f"asked_{n}", wish=f"wish_{n}"))
+    assert play.passes(66)[-1] == HangUp()
+    assert play.now - began == 264
+    assert play.record.detail == "the agent was asked to speak 3 times and said nothing"
