@@ -14,6 +14,7 @@ from runner.model.values import Instant, Json
 from runner.serve.admin.access import Access
 from runner.serve.admin.app import AdminHandler, AdminRequest
 from runner.serve.admin.followed import FollowedCalls, in_turns
+from runner.serve.admin.json_in_turns import encode_in_turns
 from runner.serve.admin.peers import AdminPeers, PeerError, PeerReply, ServingRunner, passed_on, reply_object
 from runner.serve.admin.problem import CONTENT_TYPE, AdminProblem, not_found
 from runner.serve.admin.streams import FeedReader, ReaderGoneError, Streams
@@ -88,7 +89,8 @@ class CallRequests:
         if call is not None:
             view = self.followed.view(call)
             await in_turns(view.mask_ahead())
-            return web.json_response(view.whole(self.clock()))
+            text = await encode_in_turns(view.whole(self.clock()))
+            return web.Response(text=text, content_type="application/json")
         owner = await self._owner(call_id, request)
         try:
             path = ("admin", "calls", call_id)

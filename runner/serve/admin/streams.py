@@ -15,6 +15,7 @@ from runner.serve.admin.access import Identity
 from runner.serve.admin.call_rows import Changes
 from runner.serve.admin.fleet_feed import FleetFeed
 from runner.serve.admin.followed import FollowedCalls
+from runner.serve.admin.json_in_turns import encode_in_turns
 from runner.serve.admin.peers import AdminPeers, PeerError
 from runner.serve.admin.problem import not_found
 from runner.serve.forwarding import AGAIN_S
@@ -209,7 +210,7 @@ class Streams:
                         "may": reader.identity.may.value,
                         "call": call_now,
                     }
-                    await send("snapshot", json.dumps(snapshot), followed.log.event_id(place))
+                    await send("snapshot", await encode_in_turns(snapshot), followed.log.event_id(place))
                     continue
                 for entry in entries:
                     await send(entry.name, entry.data, followed.log.event_id(entry.seq))
