@@ -1,11 +1,13 @@
 """What all tests share: a log that each test finds as the one before found it, hypothesis unhurried, a port
-for who has to be told one, and one PostgreSQL server for all tests of a process that want one.
+for who has to be told one, one PostgreSQL server for all tests of a process that want one, and a garbage
+collector that does not look again and again through what stays.
 """
 
+import gc
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,6 +26,17 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 os.environ |= dict.fromkeys(("no_proxy", "NO_PROXY"), "localhost,127.0.0.1,::1")
 for name in [name for name in os.environ if name.startswith("PG")]:
     del os.environ[name]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Thousands of tests and their modules stay to the end: searching them was a quarter of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -55,6 +55,10 @@ def sqlite_finding(path: str) -> Finding:
 def _of_path(shown: str, path: str) -> Finding:
     file = Path(path)
     folder = file.parent
+    if not path or path.startswith("//"):
+        return STORE.error(f"{shown} names no file", "write sqlite:calls.db")
+    if file.is_dir():
+        return STORE.error(f"{shown} is a directory", "name a file in it")
     if not folder.is_dir():
         return STORE.error(f'{shown}: "{folder}" is not a directory', "create it, or name another file")
     if not os.access(folder, os.W_OK | os.X_OK):

@@ -65,6 +65,7 @@ UNSEEN = {
     "how much is done in one go of work that is done in any case": (
         "serve.alarms.MOST_STALE",
         "serve.api_connection.MOST_PIECES",
+        "serve.admin.json_in_turns.TURN_CHARACTERS",
         "serve.admin.record_requests.DAY_PAGE",
         "serve.clients.API_LOOKUPS",
         "serve.fleet.journal_writer.MOST_PIECES",

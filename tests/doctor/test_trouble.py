@@ -502,7 +502,13 @@ def test_stores_that_cannot_be_used(tmp_path: Path) -> None:
     text, remedy = looked_at("newer.db", sql=newer)
     assert text.startswith("was written by a newer phone-agents (schema 999, this one knows ")
     assert remedy == "use that one, or name another store"
+    assert looked_at("") == ("is a directory", "name a file in it")
     assert looked_at("new.db") == ("will be created at the first start", "")
+
+
+def test_a_store_with_slashes_names_no_file() -> None:
+    found = store.sqlite_finding("//calls.db")
+    assert (found.text, found.remedy) == ("sqlite://calls.db names no file", "write sqlite:calls.db")
 
 
 def test_a_disk_that_is_full_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -263,6 +263,8 @@ class _Trouble:
             return cut
         if before.endswith(("'", '"')):
             return self._here("text after a closed quote; put the whole value in one pair of quotes")
+        if re.search(r"(?:: |- )[\[{].*[\]}]$", before):
+            return self._here(f'text after "{before[-1]}"; a value that begins with a bracket needs quotes')
         return self._here(
             f"this line is not part of the mapping that begins on line {self.begin.line + 1}; "
             "check the indentation"
