@@ -40,14 +40,6 @@ def speaks(model: str) -> bool:
     return _SPEECH.fullmatch(model) is not None
 
 
-def is_preview(model: str) -> bool:
-    """Whether it speaks for a time of trial only.
-
-    The API's page of deprecations gives two weeks as the notice for such a model, and months for others.
-    """
-    return speaks(model) and "-preview" in model
-
-
 def transcribes(model: str) -> bool:
     """Whether the name is that of a transcribing model."""
     return model in TRANSCRIBERS or _TRANSCRIPTION.fullmatch(model) is not None

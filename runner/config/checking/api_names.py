@@ -118,8 +118,3 @@ def _check_shutdown(node: Node, problems: Problems) -> None:
         day, instead = SHUTDOWNS[node.text]
         message = f'"{node.text}" works only until {day}; use "{instead}"'
         problems.warning(node.place, "model-shutdown", message)
-    elif models.is_preview(node.text):
-        message = (
-            f'"{node.text}" is a preview, which the API may shut down within two weeks; use "{models.SPEECH}"'
-        )
-        problems.warning(node.place, "model-shutdown", message)
