@@ -30,7 +30,7 @@ for name in [name for name in os.environ if name.startswith("PG")]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Thousands of tests and their modules stay to the end: searching them was a quarter of the time."""
+    """Thousands of tests and their modules stay to the end: searching them took a quarter of collection."""
     gc.disable()
     try:
         return (yield)
