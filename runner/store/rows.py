@@ -200,7 +200,7 @@ def reached(limits: ClaimLimits, live: int, today: int) -> Limit | None:
 
 
 class WhereClause:
-    """The WHERE clause of a filter, with numbered parameters as the engine writes them (`?1` or `$1`).
+    """The WHERE clause of a filter, with numbered parameters as the engine writes them (`:p1` or `$1`).
 
     `position` is the engine's function that finds one text in another.
     """

@@ -529,6 +529,6 @@ async def save_what_waits() -> None:
 def insert_live(stored: Path, call_id: str) -> None:
     with closing(sqlite3.connect(stored)) as connection, connection:
         connection.execute(
-            "INSERT INTO live_calls VALUES (?1, 'r', 1, 'front-desk', 'answered', 'c', ?2, ?1)",
-            (call_id, NOW),
+            "INSERT INTO live_calls VALUES (:id, 'r', 1, 'front-desk', 'answered', 'c', :now, :id)",
+            {"id": call_id, "now": NOW},
         )

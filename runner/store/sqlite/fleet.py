@@ -44,15 +44,15 @@ def claim(
     if (
         api_call_id is not None
         and connection.execute(
-            "SELECT 1 FROM live_calls WHERE (id = ?1 OR api_call_id = ?1) AND id <> ?2",
-            (api_call_id, call_id),
+            "SELECT 1 FROM live_calls WHERE (id = :other OR api_call_id = :other) AND id <> :id",
+            {"other": api_call_id, "id": call_id},
         ).fetchone()
     ):
         return Claim()
     is_new = connection.execute(
-        f"""INSERT INTO live_calls (runner, {rows.HELD_CALL}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
-        WHERE NOT EXISTS (SELECT 1 FROM calls WHERE id = ?2) ON CONFLICT (id) DO NOTHING""",  # noqa: S608
-        (runner, *_row(call)),
+        f"""INSERT INTO live_calls (runner, {rows.HELD_CALL}) SELECT ?, ?, ?, ?, ?, ?, ?, ?
+        WHERE NOT EXISTS (SELECT 1 FROM calls WHERE id = ?) ON CONFLICT (id) DO NOTHING""",  # noqa: S608
+        (runner, *_row(call), call_id),
     ).rowcount
     ours: HeldCall | None = call if is_new else _claimed_again(connection, runner, call)
     if ours is None:
@@ -113,9 +113,9 @@ def hand_over(connection: Connection, runner: str, call_ids: Sequence[str]) -> N
 def take_over(connection: Connection, runner: str) -> list[HeldCall]:
     """All calls that another process has left."""
     taken = connection.execute(
-        f"""UPDATE live_calls SET runner = ?1, fence = fence + 1
-        WHERE runner IS NULL OR runner <> ?1 RETURNING {rows.HELD_CALL}""",  # noqa: S608 - our own columns
-        (runner,),
+        f"""UPDATE live_calls SET runner = :runner, fence = fence + 1
+        WHERE runner IS NULL OR runner <> :runner RETURNING {rows.HELD_CALL}""",  # noqa: S608 - our own columns
+        {"runner": runner},
     ).fetchall()
     return rows.newest_first(rows.held_call(row) for row in taken)
 
@@ -123,11 +123,11 @@ def take_over(connection: Connection, runner: str) -> list[HeldCall]:
 def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:
     """Make calls known that an ended process held while nothing could be written. No runner has them."""
     connection.executemany(
-        f"""INSERT INTO live_calls (runner, {rows.HELD_CALL}) SELECT NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7
-        WHERE NOT EXISTS (SELECT 1 FROM calls WHERE id = ?1)
+        f"""INSERT INTO live_calls (runner, {rows.HELD_CALL}) SELECT NULL, ?, ?, ?, ?, ?, ?, ?
+        WHERE NOT EXISTS (SELECT 1 FROM calls WHERE id = ?)
         ON CONFLICT (id) DO UPDATE SET state = excluded.state, api_call_id = excluded.api_call_id
         WHERE live_calls.fence = excluded.fence AND live_calls.state <> excluded.state""",  # noqa: S608
-        [_row(call) for call in calls],
+        [(*_row(call), rows.column_text(call.id)) for call in calls],
     )
 
 
@@ -170,10 +170,10 @@ def _reached(
     live, today = connection.execute(
         """SELECT
             count(*),
-            count(*) FILTER (WHERE began_at >= ?3 AND began_at < ?4) + (
+            count(*) FILTER (WHERE began_at >= :begins AND began_at < :ends) + (
                 SELECT count(*) FROM calls
-                WHERE agent = ?2 AND started_at >= ?3 AND started_at < ?4 AND calls.id <> ?1)
-        FROM live_calls WHERE agent = ?2 AND id <> ?1""",
-        (call_id, agent, begins, ends),
+                WHERE agent = :agent AND started_at >= :begins AND started_at < :ends AND calls.id <> :id)
+        FROM live_calls WHERE agent = :agent AND id <> :id""",
+        {"id": call_id, "agent": agent, "begins": begins, "ends": ends},
     ).fetchone()
     return rows.reached(limits, live, today)

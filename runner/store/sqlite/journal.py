@@ -16,8 +16,8 @@ def append(connection: Connection, runner: str, pieces: Sequence[SealedEntries])
     """
     # A call that the store does not know came while it was away.
     refused = connection.execute(
-        """SELECT value FROM json_each(?1) AS written
-        WHERE NOT EXISTS (SELECT 1 FROM live_calls WHERE id = written.value AND runner = ?2) AND (
+        """SELECT value FROM json_each(?) AS written
+        WHERE NOT EXISTS (SELECT 1 FROM live_calls WHERE id = written.value AND runner = ?) AND (
             EXISTS (SELECT 1 FROM live_calls WHERE id = written.value)
             OR EXISTS (SELECT 1 FROM calls WHERE id = written.value))""",
         (_json(rows.column_text(piece.call_id) for piece in pieces), runner),
@@ -37,12 +37,13 @@ def append_late(connection: Connection, pieces: Sequence[HeldPiece], *, were_los
         fleet.know_late(connection, [held.call for held in pieces])
     connection.executemany(
         f"""INSERT INTO journal (call_id, first_seq, entries, since)
-        SELECT ?1, ?2, ?3, coalesce((SELECT max(upto) FROM journal_log), 0)
-        WHERE EXISTS (SELECT 1 FROM live_calls WHERE id = ?1 AND fence = ?4)
+        SELECT ?, ?, ?, coalesce((SELECT max(upto) FROM journal_log), 0)
+        WHERE EXISTS (SELECT 1 FROM live_calls WHERE id = ? AND fence = ?)
         {journal_log.REPLACED}""",  # noqa: S608 - our own text
         [
-            (rows.column_text(held.call.id), held.piece.first_seq, held.piece.entries, held.fence)
+            (call_id, held.piece.first_seq, held.piece.entries, call_id, held.fence)
             for held in pieces
+            for call_id in [rows.column_text(held.call.id)]
         ],
     )
     taken = (

@@ -58,11 +58,11 @@ def texts(connection: Connection, where: CallFilter, most: int) -> list[str]:
 
 
 def _newest(connection: Connection, columns: str, where: CallFilter, most: int) -> Iterable[Sequence[Any]]:
-    clause = rows.WhereClause(where, mark="?", position="instr")
+    clause = rows.WhereClause(where, mark=":p", position="instr")
     limit = clause.parameter(most)
     return connection.execute(
         f"SELECT {columns} FROM calls WHERE {clause.text} ORDER BY started_at DESC, id DESC LIMIT {limit}",  # noqa: S608 - values are parameters
-        clause.values,
+        {f"p{number}": value for number, value in enumerate(clause.values, 1)},
     )
 
 
