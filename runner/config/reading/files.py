@@ -278,7 +278,8 @@ class Directory:
 
 
 def _why(error: OSError | ValueError) -> str:
-    return (getattr(error, "strerror", None) or str(error)).lower()
+    # The words of a ValueError differ between versions of Python.
+    return (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it has a null character"
 
 
 def _holds_an_agent(path: Path) -> bool:

@@ -63,7 +63,7 @@ async def a_body_that_is_too_large(service: Service) -> None:
     reader, _ = await service.connect(head, b"x" * (MOST_BODY_BYTES + 1))
     answer = await rest(reader)
 
-    assert answer.startswith(b"HTTP/1.1 413 Request Entity Too Large\r\n")
+    assert answer.startswith(b"HTTP/1.1 413 ")
     assert await service.metric(gave_up) == before
 
 
