@@ -2,19 +2,20 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from runner.api.webhook import MIN_KEY_BYTES, is_secret
+from runner.doctor.access import admin_tokens, browser_secret
 from runner.doctor.endpoints import examine_endpoints
 from runner.doctor.finding import Finding, Topic
-from runner.doctor.machine import examine_port, files_finding
+from runner.doctor.machine import ADMIN_PORT, PORT, examine_port, files_finding
 from runner.doctor.probe import LookUp
 from runner.doctor.store import STORE, examine_store
 from runner.doctor.voice_api import API_KEY, examine_voice_api
 from runner.doctor.webhook import WEBHOOK, examine_webhook
 from runner.errors import CannotRunError
-from runner.model.settings import Configuration, SecretRef
+from runner.model.settings import Configuration, SecretRef, Server
 from runner.model.values import Instant
 from runner.serve.provider_secrets import is_api_key
 from runner.serve.secrets import find_secret, find_store
@@ -42,8 +43,9 @@ async def examine(
         _known(secrets),
         _webhook(webhook_url, signing, tls, now=now, look_up=look_up),
         _known(tool_secrets(settings.secrets, environ)),
+        _known(_access(settings.server, environ)),
         _store(configuration, environ),
-        _one(examine_port(settings.server)),
+        _ports(settings.server),
         _known([files_finding(descriptors)]),
         examine_endpoints(configuration, tls, now=now, look_up=look_up),
     ]
@@ -135,8 +137,18 @@ async def _store(configuration: Configuration, environ: Mapping[str, str]) -> li
     return [await examine_store(url)]
 
 
-async def _one(finding: Awaitable[Finding]) -> list[Finding]:
-    return [await finding]
+def _access(server: Server, environ: Mapping[str, str]) -> list[Finding]:
+    findings = admin_tokens(server.admin, environ) if server.admin is not None else []
+    if server.browser is not None and server.browser.secret is not None:
+        findings.append(browser_secret(server.browser.secret, environ))
+    return findings
+
+
+async def _ports(server: Server) -> list[Finding]:
+    findings = [await examine_port(PORT, server.host, server.port, "server")]
+    if (admin := server.admin) is not None:
+        findings.append(await examine_port(ADMIN_PORT, admin.host, admin.port, "server.admin"))
+    return findings
 
 
 async def _known(findings: list[Finding]) -> list[Finding]:

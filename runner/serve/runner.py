@@ -77,7 +77,7 @@ class Runner:
         check_api_key(configuration, secrets)
         self._admin = configuration.settings.server.admin
         if self._admin is not None:
-            check_tokens(self._admin, secrets)
+            check_tokens(self._admin, secrets.admin_tokens())
             if is_dev:
                 check_dev(self._admin)
         self._is_dev = is_dev

@@ -164,6 +164,23 @@ def _settings(**settings: str) -> Callable[[Clinic], None]:
     return lambda clinic: clinic.settings.update(settings)
 
 
+def _admin(place: str, lead: str = "k" * 32, pager: str = "m" * 32) -> Callable[[Clinic], None]:
+    def change(clinic: Clinic) -> None:
+        clinic.environ |= {"ADMIN_LEAD": lead, "ADMIN_PAGER": pager}
+        tokens = "{lead: {env: ADMIN_LEAD}, pager: {env: ADMIN_PAGER, may: watch}}"
+        clinic.settings["server"] = f"{{port: 0, admin: {{{place}, tokens: {tokens}}}}}"
+
+    return change
+
+
+def _browser_secret(secret: str) -> Callable[[Clinic], None]:
+    def change(clinic: Clinic) -> None:
+        clinic.environ["CALL_TOKENS"] = secret
+        clinic.settings["server"] = BROWSERS
+
+    return change
+
+
 def _names(*addresses: str) -> Callable[[Clinic], None]:
     def change(clinic: Clinic) -> None:
         clinic.names.clear()
@@ -201,6 +218,7 @@ EGRESS = (
     "to a public address"
 )
 CHAIN = "have the server send its whole chain, for this name; for an authority of your own set SSL_CERT_FILE"
+BROWSERS = "{port: 0, browser: {secret: {env: CALL_TOKENS}, origins: [https://maple.example]}}"
 CRM = "crm.maple.example for lookup, find_slots: "
 TROUBLE = [
     (
@@ -276,6 +294,42 @@ TROUBLE = [
         "secrets",
         'TOKEN: environment variable "MAPLE_TOKEN" is not set',
         "set it where the runner starts",
+    ),
+    (
+        _settings(server="{port: 0, admin: {port: 0, tokens: {lead: {env: ADMIN_LEAD}}}}"),
+        "admin tokens",
+        'lead: environment variable "ADMIN_LEAD" is not set',
+        "make one with: openssl rand -hex 32, and set it where the runner starts",
+    ),
+    (
+        _admin("port: 0", lead="k" * 31),
+        "admin tokens",
+        'environment variable ADMIN_LEAD holds 31 characters, and admin token "lead" needs at least 32',
+        "make one with: openssl rand -hex 32",
+    ),
+    (
+        _admin("port: 0", lead="m" * 32),
+        "admin tokens",
+        'the admin tokens "lead" and "pager" are the same',
+        "give each its own",
+    ),
+    (
+        _settings(server=BROWSERS),
+        "browser secret",
+        'environment variable "CALL_TOKENS" is not set',
+        "make one with: openssl rand -hex 32, and set it where the runner starts",
+    ),
+    (
+        _browser_secret("k" * 31),
+        "browser secret",
+        "environment variable CALL_TOKENS holds a secret of less than 32 bytes, which could be guessed",
+        "make one with: openssl rand -hex 32",
+    ),
+    (
+        _admin("host: 192.0.2.1, port: 8081"),
+        "admin port",
+        '"192.0.2.1" is not an address of this machine',
+        "set server.admin.host to one that is, or 0.0.0.0",
     ),
     (
         _settings(store="sqlite:/nowhere/calls.db"),
@@ -395,6 +449,30 @@ async def test_an_endpoint_that_never_answers() -> None:
         obstacle=probe.Obstacle.TIMEOUT, detail=f"127.0.0.1 port {port} does not answer in 0.1 s"
     )
     assert found.finding(Topic("host")).remedy == "does a firewall between here and there drop connections?"
+
+
+async def test_admin_tokens_and_the_secret_of_browsers_that_are_well(clinic: Clinic) -> None:
+    clinic.environ |= {"ADMIN_LEAD": "k" * 32, "CALL_TOKENS": "m" * 32}
+    clinic.settings["server"] = (
+        "{port: 0, admin: {port: 0, tokens: {lead: {env: ADMIN_LEAD}}}, "
+        "browser: {secret: {env: CALL_TOKENS}, origins: [https://maple.example]}}"
+    )
+    found = {each.topic: (each.state, each.text) for each in await clinic.findings()}
+    assert found["admin tokens"] == (FindingState.OK, "lead")
+    assert found["browser secret"] == (FindingState.OK, "environment variable CALL_TOKENS holds one")
+    assert found["admin port"] == (FindingState.OK, "a free one of 127.0.0.1")
+
+
+async def test_an_admin_port_that_another_program_has(clinic: Clinic) -> None:
+    async with AsyncExitStack() as stack:
+        port = await serve(stack)
+        _admin(f"port: {port}")(clinic)
+        found = await of(clinic, "admin port")
+    assert (found.state, found.text, found.remedy) == (
+        FindingState.ERROR,
+        f"another program listens at 127.0.0.1 port {port}",
+        "stop it, or set server.admin.port",
+    )
 
 
 async def test_a_port_that_another_program_has(clinic: Clinic) -> None:

@@ -39,6 +39,7 @@ def needed_secrets(runner: Checked) -> Iterator[NeededSecret]:
     """The secrets that runner.yaml names, without those that every process needs by default."""
     root = runner.root
     nodes = [root.find("provider", "api_key"), *root.entries_at("provider", "webhook_secrets")]
+    nodes.append(root.find("server", "browser", "secret"))
     store = root.get("store")
     nodes += [store] if store is not None and not isinstance(store.value, str) else []
     for path in (("secrets",), ("server", "admin", "tokens")):

@@ -26,9 +26,8 @@ MOST_CONNECTIONS = 128
 """Of the admin listener: streams, browsers and other runners."""
 
 
-def check_tokens(admin: Admin, secrets: FoundSecrets) -> None:
+def check_tokens(admin: Admin, tokens: Mapping[str, str]) -> None:
     """A token that can be guessed is worse than none. Raises CannotRunError."""
-    tokens = secrets.admin_tokens()
     for name, token in tokens.items():
         if len(token) < MIN_TOKEN:
             ref = admin.tokens[name].ref if name in admin.tokens else name

@@ -17,7 +17,7 @@ from runner.call.routes.routing import RouteTable
 from runner.errors import CannotRunError, OfferRefusedError
 from runner.model.call import Ringing, WebRtcOrigin
 from runner.model.reception import RingResult
-from runner.model.settings import Browser, Server
+from runner.model.settings import Browser, SecretRef, Server
 from runner.model.values import Instant
 from runner.serve.api_client import ApiClient
 from runner.serve.browser.admission import SDP, Admission, check_route
@@ -233,11 +233,7 @@ def browser_calls(
     Raises CannotRunError when tokens could be forged, or when anybody could call without one.
     """
     if server.browser is not None and server.browser.secret is not None:
-        if len(secret().encode()) < MIN_SECRET_BYTES:
-            raise CannotRunError(
-                f"{server.browser.secret} holds a secret of less than {MIN_SECRET_BYTES} bytes, which could"
-                " be guessed; make one with: openssl rand -hex 32"
-            )
+        check_secret(server.browser.secret, secret())
     elif not is_dev:
         return None
     if is_dev and server.host not in LOOPBACK_NAMES:
@@ -245,3 +241,12 @@ def browser_calls(
             f'--dev asks for no token, and server.host is "{server.host}"; listen at 127.0.0.1'
         )
     return BrowserCalls(server.browser or Browser(), secret=secret, clock=clock, is_dev=is_dev)
+
+
+def check_secret(reference: SecretRef, value: str) -> None:
+    """Raise CannotRunError for a secret with which tokens could be forged."""
+    if len(value.encode()) < MIN_SECRET_BYTES:
+        raise CannotRunError(
+            f"{reference} holds a secret of less than {MIN_SECRET_BYTES} bytes, which could be guessed;"
+            " make one with: openssl rand -hex 32"
+        )
