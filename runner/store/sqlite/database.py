@@ -116,7 +116,12 @@ class SqliteDatabase:
             raise StoreError(self._reason(error)) from None
 
     def _open(self) -> None:
-        _check_whole(self._connected(), self.path)
+        connection = self._connected()
+        try:
+            _check_whole(connection, self.path)
+        except BaseException:
+            self._disconnect()
+            raise
 
     def _transaction(self, work: Callable[[sqlite3.Connection], _Result], begin: str) -> _Result:
         """Do all of the work or nothing. A failure closes the connection, and the next work opens another: a

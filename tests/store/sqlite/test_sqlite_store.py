@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,16 @@ def ids(path: str = "calls.db") -> list[str]:
 
 def files() -> list[str]:
     return sorted(path.name for path in Path().iterdir())
+
+
+def is_open(name: str) -> bool:
+    """Whether this process has the file open."""
+    file = Path(name).stat()
+    for descriptor in Path("/dev/fd").iterdir():
+        with suppress(OSError):  # the descriptor of the listing itself is gone
+            if os.path.samestat(file, os.fstat(int(descriptor.name))):
+                return True
+    return False
 
 
 def modes() -> dict[str, int]:
@@ -180,6 +190,7 @@ async def test_a_database_that_is_damaged_in_the_middle_stops_us(store: Store) -
     assert start == 'store "sqlite:calls.db" is damaged'
     assert not reason.startswith("***"), "the heading of SQLite's report says nothing"
     assert reason.endswith("); restore a backup, or move it away and start anew")
+    assert not is_open("calls.db")
 
 
 async def test_the_look_for_damage_has_an_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
