@@ -225,7 +225,8 @@ class LeaseKeeper:
         # What has failed since the store was told, it may not know.
         self._settled = failures
         lost = [call.id for call in asserted if call.id not in fences]
-        log.warning("calls were claimed again", extra={"calls": len(asserted), "lost": len(lost)})
+        if asserted:
+            log.warning("calls were claimed again", extra={"calls": len(asserted), "lost": len(lost)})
         for call_id in lost:
             self.on_lost(call_id)
         for call in asserted:

@@ -52,6 +52,21 @@ async def test_what_was_claimed_while_the_store_was_away_is_asserted_when_it_is_
     assert member.keeper.trouble is None
 
 
+async def test_the_log_names_calls_that_were_claimed_again_and_nothing_where_there_are_none(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    member, _, _, clock = await joined()
+    clock.now += 11
+    await member.keeper.beat()
+    assert not caplog.records
+    await member.claim(CALL, NO_LIMITS)
+    clock.now += 11
+    await member.keeper.beat()
+    assert [(line.getMessage(), line.__dict__["calls"]) for line in caplog.records] == [
+        ("calls were claimed again", 1)
+    ]
+
+
 async def test_a_call_that_is_lost_is_dropped_before_anybody_who_waits_to_act_wakes() -> None:
     member, shelf, desk, clock = await joined()
     await member.claim(CALL, NO_LIMITS)
