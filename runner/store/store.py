@@ -92,6 +92,9 @@ class FleetStore(Protocol):
     is over (LeaseLostError): it asserts its calls again, and learns which of them it has lost.
     """
 
+    is_exclusive: bool
+    """Whether only one process at a time can join: nobody else takes its calls while it lives."""
+
     async def join(self, runner: RunnerInfo, lease_s: float) -> Lease:
         """Join the runners, with a lease that must be renewed within this many seconds.
 

@@ -109,7 +109,12 @@ class LeaseKeeper:
             await self._answered.wait_for(lambda: not self.was_paused)
 
     async def acting(self) -> None:
-        """Wait until `may_act`."""
+        """Wait until no other runner can have taken our calls: until `may_act`, where others may join.
+
+        A store that only we can use may be away for longer: the call that is to be hung up is still ours.
+        """
+        if self._store.is_exclusive and self.lease is not None:
+            return
         async with self._answered:
             await self._answered.wait_for(lambda: self.may_act)
 

@@ -21,6 +21,8 @@ _NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
 class PostgresqlStore:
     """A store that any number of runners share. `runner.store.store.Store` says what each method does."""
 
+    is_exclusive = False
+
     def __init__(self, database: PostgresqlDatabase, clock: Callable[[], Instant] = time.time) -> None:
         self._database = database
         self._clock = clock

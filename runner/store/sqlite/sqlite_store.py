@@ -22,6 +22,8 @@ from runner.store.sqlite.lock import ProcessLock
 class SqliteStore:
     """A store in one file. `runner.store.store.Store` says what each method does."""
 
+    is_exclusive = True
+
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
         self._lock = ProcessLock(database.path)

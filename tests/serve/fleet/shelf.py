@@ -17,6 +17,8 @@ NO_LIMITS = ClaimLimits()
 class Shelf:
     """A store that is asked who serves what, and what it was asked."""
 
+    is_exclusive = False
+
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.asserted: list[list[HeldCall]] = []

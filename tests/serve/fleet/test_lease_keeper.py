@@ -30,6 +30,15 @@ async def test_it_may_act_as_long_as_its_own_clock_says_that_the_lease_lasts() -
     assert shelf.asked == ["join", "assert"]
 
 
+async def test_where_nobody_else_can_join_it_may_act_although_the_store_is_away() -> None:
+    member, shelf, _, clock = await joined()
+    shelf.is_exclusive, shelf.trouble = True, StoreError("database is locked")
+    clock.now += 11
+    await member.keeper.beat()
+    async with asyncio.timeout(PATIENCE_S):
+        await member.keeper.acting()
+
+
 async def test_a_heartbeat_renews_and_asserts_nothing() -> None:
     member, shelf, _, _ = await joined()
     await member.keeper.beat()
