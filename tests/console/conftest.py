@@ -1,6 +1,5 @@
 """Real chromium before a made-up admin API."""
 
-import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -9,21 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
+from tests.chromium import PATIENCE_MS, launched, skip_without_chromium
 from tests.console.made_up_admin import MadeUpAdmin, serving
-from tests.console.screen import HEIGHTS, PATIENCE_MS, WATCH, Look, Screen
-from tests.processes import WITHOUT_FAKETIME
+from tests.console.screen import HEIGHTS, WATCH, Look, Screen
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
-CHROMIUM = shutil.which("chromium")
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if CHROMIUM is None:
-        for item in items:
-            if item.get_closest_marker("browser"):
-                item.add_marker(pytest.mark.skip(reason="there is no chromium here"))
+    skip_without_chromium(items)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -32,12 +26,7 @@ async def browser() -> AsyncIterator["Browser"]:
     playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
     playwright.expect.set_options(timeout=PATIENCE_MS)
     async with playwright.async_playwright() as driver:
-        chromium = await driver.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox"],
-            timeout=PATIENCE_MS,
-            env={**WITHOUT_FAKETIME},
-        )
+        chromium = await launched(driver)
         yield chromium
         await chromium.close()
 

@@ -19,7 +19,7 @@ from jsonschema import ValidationError
 from runner.serve.admin.calls import ACTS
 from runner.serve.admin.document import InvalidRequestError, document
 from runner.serve.admin.pages import POLICY
-from tests.console.screen import PATIENCE_MS
+from tests.chromium import PATIENCE_MS
 from tests.serve.admin.fits import answer_fits, event_fits
 
 FILES = Path(__file__).parents[2] / "runner" / "console"

@@ -2,11 +2,11 @@
 
 import asyncio
 import base64
-import shutil
 from pathlib import Path
 
 from playwright.async_api import async_playwright
 
+from tests.chromium import launched
 from tests.console import calls
 from tests.console.made_up_admin import MadeUpAdmin, serving
 
@@ -21,9 +21,7 @@ async def make() -> None:
     call = calls.live_call(NOW)
     admin.calls[call["id"]] = call
     async with serving(admin) as url, async_playwright() as driver:
-        chromium = await driver.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
+        chromium = await launched(driver)
         page = await chromium.new_page(
             viewport={"width": 1280, "height": 820}, device_scale_factor=1.5, timezone_id="UTC"
         )

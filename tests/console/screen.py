@@ -5,12 +5,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tests.chromium import PATIENCE_MS
+
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
 PICTURES = Path(os.environ.get("SCREENSHOTS") or Path(__file__).parents[2] / "build" / "screenshots")
-PATIENCE_MS = 60_000
-"""How long anything may take on a slow machine, of what takes no time on a fast one."""
 HEIGHTS = {1440: 900, 768: 1024, 390: 844}
 WATCH = """
   window.violations = [];

@@ -15,7 +15,8 @@ from runner.model.tool import HttpBinding
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, calls, greets, says
 from tests.call.machine.playing import TO_NURSE, an_agent, tool, words
-from tests.console.screen import PATIENCE_MS, WATCH, Screen
+from tests.chromium import PATIENCE_MS
+from tests.console.screen import WATCH, Screen
 from tests.serve.admin.lab import LEAD, PAGER, AdminLab, desk, started
 
 if TYPE_CHECKING:

@@ -1,7 +1,6 @@
 """Real chromium with a made-up microphone, a whole runner, and a stand-in that answers WebRTC for real."""
 
 import asyncio
-import shutil
 import sqlite3
 import struct
 import time
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 import pytest
+import pytest_asyncio
 
 from runner.call.templates.template import compile_template
 from runner.model.agent import Agent, Say
@@ -27,15 +27,14 @@ from runner.serve.runner import Runner
 from runner.serve.secrets import FoundSecrets
 from runner.standin.server import StandIn
 from runner.standin.webhook import new_secret
-from tests.console.screen import PATIENCE_MS
-from tests.processes import WITHOUT_FAKETIME
+from tests.chromium import PATIENCE_MS, launched, skip_without_chromium
 
 if TYPE_CHECKING:
+    from playwright.async_api import Browser as Chromium
     from playwright.async_api import BrowserContext, Page, Playwright
 
     from runner.standin.peer import Peers
 
-CHROMIUM = shutil.which("chromium")
 SECRET = "a secret of the backend's that is long enough"
 PATIENCE_S = PATIENCE_MS / 1000
 PLACE = Place("desk.yaml", 3, 5)
@@ -66,9 +65,7 @@ AGENT = Agent(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if CHROMIUM is None and item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.skip(reason="there is no chromium here"))
+    skip_without_chromium(items)
 
 
 def write_speech(path: Path, *, said_s: float = 1.0, silent_s: float = 5.0) -> None:
@@ -82,16 +79,48 @@ def write_speech(path: Path, *, said_s: float = 1.0, silent_s: float = 5.0) -> N
         file.writeframes(struct.pack("<h", 0) * int(rate * silent_s) + tone.tobytes())
 
 
+class Chromiums:
+    """One for each microphone, which is chosen as it starts. Each test has windows of its own in it."""
+
+    def __init__(self, playwright: "Playwright", folder: Path) -> None:
+        self._playwright = playwright
+        self._folder = folder
+        self._started: dict[str, Chromium] = {}
+
+    async def one(self, microphone: str) -> "Chromium":
+        if microphone not in self._started:
+            self._started[microphone] = await launched(self._playwright, *self._arguments(microphone))
+        return self._started[microphone]
+
+    def _arguments(self, microphone: str) -> list[str]:
+        arguments = [
+            # As people's own browsers have it: only what somebody has clicked may be heard.
+            "--autoplay-policy=user-gesture-required",
+            "--allow-loopback-in-peer-connection",
+            # Nobody is there to be asked, and the shell has nothing to ask with: it would refuse everything.
+            f"--use-fake-ui-for-media-stream{'=deny' if microphone == 'denied' else ''}",
+        ]
+        if microphone != "none":
+            sound = self._folder / f"{microphone}.wav"
+            write_speech(sound, said_s=1.0 if microphone == "speaks" else 0.0)
+            arguments += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={sound}"]
+        return arguments
+
+    async def close(self) -> None:
+        for chromium in self._started.values():
+            await chromium.close()
+
+
 class Site:
     """A runner and the stand-in that it talks to, and windows in chromium."""
 
     def __init__(
-        self, api: StandIn, peers: "Peers", runner: Runner, playwright: "Playwright", folder: Path
+        self, api: StandIn, peers: "Peers", runner: Runner, chromiums: Chromiums, folder: Path
     ) -> None:
         self.api = api
         self.peers = peers
         self.runner = runner
-        self._playwright = playwright
+        self._chromiums = chromiums
         self._folder = folder
         self._stack = AsyncExitStack()
 
@@ -100,28 +129,14 @@ class Site:
         said.setdefault("jti", f"t{time.perf_counter_ns()}")
         return jwt.encode(said, claims.pop("secret", SECRET), algorithm="HS256")
 
-    async def window(
-        self, *, microphone: str = "silent", width: int = 1024, allow: bool = True, blocks_sound: bool = False
-    ) -> "BrowserContext":
-        """`microphone` is silent, speaks every six seconds, or is not there; without `allow` the browser
-        denies it. `blocks_sound`: only what somebody has just clicked may be heard.
-        """
-        arguments = [
-            "--no-sandbox",
-            f"--autoplay-policy={'user-gesture-required' if blocks_sound else 'no-user-gesture-required'}",
-            "--allow-loopback-in-peer-connection",
-        ]
-        if microphone != "none":
-            sound = self._folder / f"{microphone}.wav"
-            write_speech(sound, said_s=0.0 if microphone == "silent" else 1.0)
-            arguments += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={sound}"]
-        browser = await self._playwright.chromium.launch(
-            executable_path=CHROMIUM, args=arguments, timeout=PATIENCE_MS, env={**WITHOUT_FAKETIME}
+    async def window(self, *, microphone: str = "silent", width: int = 1024) -> "BrowserContext":
+        """`microphone` is silent, speaks every six seconds, is denied to the page, or is not there: none."""
+        chromium = await self._chromiums.one(microphone)
+        context = await chromium.new_context(
+            viewport={"width": width, "height": 844},
+            permissions=[] if microphone == "denied" else ["microphone"],
         )
-        self._stack.push_async_callback(browser.close)
-        context = await browser.new_context(
-            viewport={"width": width, "height": 844}, permissions=["microphone"] if allow else []
-        )
+        self._stack.push_async_callback(context.close)
         context.set_default_timeout(PATIENCE_MS)
         return context
 
@@ -162,16 +177,23 @@ def data_channel() -> bool:
     return False
 
 
-@pytest.fixture
-async def site(tmp_path: Path, shop_origin: str, data_channel: bool) -> AsyncIterator[Site]:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromiums(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Chromiums]:
     playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
-    peer = pytest.importorskip("runner.standin.peer", reason="the extra `talk` is not installed")
     playwright.expect.set_options(timeout=PATIENCE_MS)
+    async with playwright.async_playwright() as driver:
+        chromiums = Chromiums(driver, tmp_path_factory.mktemp("microphones"))
+        yield chromiums
+        await chromiums.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def site(
+    tmp_path: Path, shop_origin: str, data_channel: bool, chromiums: Chromiums
+) -> AsyncIterator[Site]:
+    peer = pytest.importorskip("runner.standin.peer", reason="the extra `talk` is not installed")
     peers = peer.Peers()
-    async with (
-        StandIn(pace=1.0, answer_offer=peers.answer) as api,
-        playwright.async_playwright() as driver,
-    ):
+    async with StandIn(pace=1.0, answer_offer=peers.answer) as api:
         peers.api = api
         browser = Browser(secret=SecretRef(env="S"), origins=(shop_origin,), has_data_channel=data_channel)
         settings = Settings(
@@ -185,7 +207,7 @@ async def site(tmp_path: Path, shop_origin: str, data_channel: bool) -> AsyncIte
         runner = Runner(Configuration(directory="agents", settings=settings, agents={"desk": AGENT}), secrets)
         try:
             await runner.start()
-            made = Site(api, peers, runner, driver, tmp_path)
+            made = Site(api, peers, runner, chromiums, tmp_path)
             yield made
             await made.close()
         finally:

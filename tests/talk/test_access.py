@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
 expect = playwright.expect
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 TOOLS = """() => {
   call.tools = [

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -15,7 +16,7 @@ from tests.talk.conftest import SECRET, Site
 
 playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
 expect = playwright.expect
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 SECTION = read("README.md").section("Call from a browser")
 
@@ -34,7 +35,7 @@ class Shop:
     """Where its page finds the runner."""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def shop(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Shop]:
     """Somebody's own site, with the README's page and its backend."""
     monkeypatch.setenv("CALL_TOKENS", SECRET)

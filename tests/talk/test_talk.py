@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
 expect = playwright.expect
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 LOUDNESS = """
 async () => {
@@ -214,7 +214,7 @@ async def test_a_microphone_that_is_not_there_is_told(site: Site) -> None:
 
 
 async def test_a_microphone_that_may_not_be_used_is_told(site: Site) -> None:
-    page = await site.talk(await site.window(allow=False))
+    page = await site.talk(await site.window(microphone="denied"))
     await page.click("#call")
     await state(page, "ended")
     await expect(page.locator("#problem")).to_contain_text("does not let this page use the microphone")
@@ -246,7 +246,7 @@ CALLS_BY_ITSELF = """
 
 async def test_sound_that_the_browser_blocks_can_be_turned_on(site: Site) -> None:
     site.api.expect_offer(greets())
-    context = await site.window(blocks_sound=True)
+    context = await site.window()
     await context.add_init_script(HEARS)
     page = await site.talk(context)
     # Like a page that calls by itself: what playwright evaluates counts as a click, for some seconds.
