@@ -49,10 +49,6 @@ class Screen:
     async def value(self, script: str) -> Any:
         return await self.page.evaluate(script)
 
-    async def picture(self, name: str, *, whole: bool = False) -> None:
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        await self.page.screenshot(path=PICTURES / f"{name}.png", full_page=whole)
-
 
 class Look(Protocol):
     """Opens a window of a width, in a scheme of colours."""

@@ -1,11 +1,9 @@
 """For everybody: axe-core finds nothing on any screen, and a keyboard is enough."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from tests.console import calls
+from tests.console.faultless import axe_core, faultless
 from tests.console.made_up_admin import TOKEN, MadeUpAdmin
 from tests.console.screen import HEIGHTS, Look, Screen
 
@@ -28,72 +26,48 @@ def full(admin: MadeUpAdmin) -> None:
     admin.scenario = "agent: order-line\nscenarios:\n  - name: wrong filters\n"
 
 
-async def faultless(screen: Screen, name: str, axe: str) -> None:
-    """Takes a picture, and has axe-core look at the screen."""
-    page = screen.page
-    assert await screen.value("document.documentElement.scrollWidth - innerWidth") <= 0, f"{name} is too wide"
-    await screen.picture(name, whole=name.startswith("day"))
-    await page.evaluate(axe)
-    found = await page.evaluate("axe.run({resultTypes: ['violations']})")
-    wrong = [
-        f"{name}: {rule['id']}: {node['target']} {node['failureSummary']}"
-        for rule in found["violations"]
-        for node in rule["nodes"]
-    ]
-    assert wrong == []
-
-
-@pytest.fixture
-def axe() -> str:
-    path = os.environ.get("AXE")
-    if path is None:
-        pytest.skip("AXE does not name axe-core's file")
-    return Path(path).read_text()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", list(HEIGHTS))
-async def test_axe_finds_nothing(admin: MadeUpAdmin, look: Look, axe: str, width: int, scheme: str) -> None:
+async def test_axe_finds_nothing(admin: MadeUpAdmin, look: Look, width: int) -> None:
+    axe = axe_core()
     full(admin)
-    screen = await look(width, scheme)
-    tag = f"{width}-{scheme}"
+    screen = await look(width)
     page = await screen.open()
-    await faultless(screen, f"sign-in-{tag}", axe)
+    await faultless(page, "sign-in", axe)
     await page.get_by_label("Token").fill("wrong")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("alert")).not_to_be_empty()
-    await faultless(screen, f"sign-in-refused-{tag}", axe)
+    await faultless(page, "sign-in-refused", axe)
     admin.is_signed_in = True
 
     await screen.open("/console/")
     await expect(page.get_by_role("row")).to_have_count(61)
-    await faultless(screen, f"live-{tag}", axe)
+    await faultless(page, "live", axe)
 
     await screen.open(f"/console/calls/{ID}")
     await expect(page.locator(".entries > li").last).to_contain_text("And when does it arrive?")
-    await faultless(screen, f"call-{tag}", axe)
+    await faultless(page, "call", axe)
     await page.locator(".tools summary").nth(1).click()
     if width < 901:
         await page.locator(".more > summary").click()
-    await faultless(screen, f"call-open-{tag}", axe)
+    await faultless(page, "call-open", axe)
     await page.get_by_role("button", name="Transfer…").click()
-    await faultless(screen, f"call-transfer-{tag}", axe)
+    await faultless(page, "call-transfer", axe)
 
     await screen.open("/console/calls/rtc_3")
     await expect(page.get_by_role("button", name="Make a test of this call")).to_be_visible()
-    await faultless(screen, f"record-{tag}", axe)
+    await faultless(page, "record", axe)
     await page.get_by_role("button", name="Make a test of this call").click()
     await expect(page.locator(".test-text")).to_contain_text("wrong filters")
-    await faultless(screen, f"record-test-{tag}", axe)
+    await faultless(page, "record-test", axe)
 
     await screen.open("/console/recent")
     await expect(page.get_by_role("row")).to_have_count(31)
-    await faultless(screen, f"recent-{tag}", axe)
+    await faultless(page, "recent", axe)
 
     await screen.open("/console/day")
     await expect(page.locator(".plot svg").first).to_be_visible()
     await page.locator(".behind summary").nth(1).click()
-    await faultless(screen, f"day-{tag}", axe)
+    await faultless(page, "day", axe, whole=True)
 
 
 async def test_a_keyboard_is_enough(admin: MadeUpAdmin, look: Look) -> None:

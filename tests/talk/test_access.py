@@ -1,13 +1,12 @@
 """For everybody: axe-core finds nothing on the page at any width, in light and dark, and keys are enough."""
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from runner.standin.script import CallerSays, greets, says
-from tests.console.screen import HEIGHTS, PICTURES
+from tests.console.faultless import axe_core, faultless
+from tests.console.screen import HEIGHTS
 from tests.talk.conftest import Site
 
 if TYPE_CHECKING:
@@ -27,51 +26,34 @@ TOOLS = """() => {
 }"""
 
 
-async def faultless(page: "Page", name: str, axe: str) -> None:
-    """Takes a picture at every width and in both schemes, and has axe-core look at each."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    await page.evaluate(axe)
+async def faultless_at_every_width(page: "Page", name: str, axe: str) -> None:
     for width, height in HEIGHTS.items():
         await page.set_viewport_size({"width": width, "height": height})
-        for scheme in ("light", "dark"):
-            await page.emulate_media(color_scheme=scheme)
-            tag = f"talk-{name}-{width}-{scheme}"
-            assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, tag
-            await page.screenshot(path=PICTURES / f"{tag}.png")
-            found = await page.evaluate("axe.run({resultTypes: ['violations']})")
-            wrong = [
-                f"{tag}: {rule['id']}: {node['target']} {node['failureSummary']}"
-                for rule in found["violations"]
-                for node in rule["nodes"]
-            ]
-            assert wrong == []
+        await faultless(page, f"talk-{name}", axe)
 
 
 async def test_axe_finds_nothing(site: Site) -> None:
-    path = os.environ.get("AXE")
-    if path is None:
-        pytest.skip("AXE does not name axe-core's file")
-    axe = Path(path).read_text()
+    axe = axe_core()
     placed = site.api.expect_offer(
         greets(),
         CallerSays(text="Tuesday, please."),
         says("Done: Tuesday at 2:30 pm with Doctor Adams. Anything else?"),
     )
     page = await site.talk(await site.window())
-    await faultless(page, "idle", axe)
+    await faultless_at_every_width(page, "idle", axe)
     await page.click("#call")
     await page.wait_for_selector("text=Anything else?")
     await page.evaluate(TOOLS)
-    await faultless(page, "call", axe)
+    await faultless_at_every_width(page, "call", axe)
     await site.peers.cut(placed)
     await page.wait_for_selector("#problem:not([hidden])")
-    await faultless(page, "lost", axe)
+    await faultless_at_every_width(page, "lost", axe)
     await page.click("#call")
     await site.api.until_over(placed)
     refused = await site.talk(await site.window(), "not a token")
     await refused.click("#call")
     await refused.wait_for_selector("#problem:not([hidden])")
-    await faultless(refused, "refused", axe)
+    await faultless_at_every_width(refused, "refused", axe)
 
 
 async def test_a_keyboard_is_enough(site: Site) -> None:
