@@ -43,4 +43,4 @@ async def faultless(page: "Page", name: str, axe: str, *, whole: bool = False) -
             for rule in found["violations"]
             for node in rule["nodes"]
         ]
-        assert wrong == []
+        assert not wrong, "\n".join(wrong)
