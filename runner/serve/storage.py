@@ -49,7 +49,7 @@ class Storage:
         )
         metrics.unsaved_records.set_function(lambda: len(saver))
         await saver.open()
-        work = [Background("saving records", saver.run)]
+        work = [Background("saving records", saver.run), Background("adopting records", saver.adopt)]
         if keep_s is not None:
             work.append(Background("deleting old records", Retention(store, keep_s, clock).run))
         for each in work:

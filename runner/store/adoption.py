@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+ADOPT_S = 30.0
+"""Between two looks for files of processes that have ended since this one started."""
 RETRY_S = 0.05
 """Between two looks at the lock. Callers of the ended process wait until its calls are taken over."""
 

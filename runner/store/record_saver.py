@@ -14,7 +14,7 @@ from runner.errors import CallLostError, StoreError, StoreRefusedError
 from runner.model.job import Job
 from runner.model.live_call import Owner
 from runner.model.record import CallRecord
-from runner.store.adoption import adopting
+from runner.store.adoption import ADOPT_S, adopting
 from runner.store.spool import Spool
 from runner.store.store import RecordStore
 from runner.store.waiting_record import decoded, encoded, waiting_records
@@ -33,7 +33,7 @@ MOST_IN_MEMORY = 1000
 
 
 class RecordSaver:
-    """`open` it, keep `run` running, and `close` it after the last record."""
+    """`open` it, keep `run` and `adopt` running, and `close` it after the last record."""
 
     def __init__(
         self,
@@ -75,16 +75,29 @@ class RecordSaver:
         """
         if self._spool is not None:
             async with adopting(self._spool.path):
-                await self._open(self._spool)
+                await self._adopt(self._spool)
 
-    async def _open(self, spool: Spool) -> None:
-        try:
-            await asyncio.to_thread(spool.open)
-            self._waiting.update(await asyncio.to_thread(lambda: {*waiting_records(spool.path)}))
-        except OSError as error:
-            log.error("spooled records cannot be read", extra={"error": str(error)})
-        if len(self):
-            log.warning("spooled records were saved", extra={"records": len(self)})
+    async def adopt(self) -> None:
+        """Adopt the records of processes that end while this one runs, for as long as it lives.
+
+        At a rollout the next process runs already when the one before leaves its records.
+        """
+        while True:
+            await asyncio.sleep(ADOPT_S)
+            await self.open()
+
+    async def _adopt(self, spool: Spool) -> None:
+        async with self._order:
+            waited = len(spool)
+            try:
+                await asyncio.to_thread(spool.open)
+                if len(spool) > waited:
+                    self._waiting.update(await asyncio.to_thread(lambda: {*waiting_records(spool.path)}))
+            except OSError as error:
+                log.error("spooled records cannot be read", extra={"error": str(error)})
+            adopted = len(spool) - waited
+        if adopted:
+            log.warning("spooled records were saved", extra={"records": adopted})
             if not await self._catch_up():
                 self._has_work.set()
 
@@ -181,7 +194,8 @@ class RecordSaver:
         """Save the waiting records, the oldest first; returns whether none is left."""
         while len(self):
             async with self._order:
-                if not await self._save_first():
+                # Another task may have saved the last one meanwhile.
+                if len(self) and not await self._save_first():
                     return False
         self._has_work.clear()
         return True

@@ -69,6 +69,7 @@ UNSEEN = {
         "serve.admin.record_requests.DAY_PAGE",
         "serve.clients.API_LOOKUPS",
         "serve.fleet.journal_writer.MOST_PIECES",
+        "serve.fleet.left_pieces.MOST_PIECES",
         "serve.fleet.member.BATCH",
         "serve.fleet.member.TOGETHER",
         "serve.log_handlers.BATCH",

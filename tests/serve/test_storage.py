@@ -16,6 +16,7 @@ from runner.serve.metrics import Metrics
 from runner.serve.storage import Storage
 from runner.store import record_saver
 from runner.store.opening import open_store
+from runner.store.waiting_record import encoded
 from tests.patience import PATIENCE_S
 from tests.store.engines import call_record
 
@@ -95,6 +96,17 @@ async def test_a_locked_store_ends_soon_and_what_it_did_not_take_is_there_after_
         await until_saved(storage)
         assert sorted(found.id for found in await storage.store.find(CallFilter(), 99)) == names
     assert not Path("calls.db.unsaved").exists()
+
+
+async def test_records_that_another_leaves_are_saved_while_this_one_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(record_saver, "ADOPT_S", 0.001)
+    async with opened() as storage:
+        Path("calls.db.unsaved").write_text(encoded(call_record("rtc_1"), [], None) + "\n")
+        async with asyncio.timeout(PATIENCE_S):
+            while await storage.store.read("rtc_1") is None:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.001)
 
 
 async def test_a_file_that_is_deleted_is_told_and_made_anew_with_the_record(

@@ -105,8 +105,8 @@ def made(shelf: Shelf, path: Path | None, heard: Heard | None = None) -> RecordS
 
 
 @asynccontextmanager
-async def running(saver: RecordSaver) -> AsyncIterator[None]:
-    task = asyncio.create_task(saver.run())
+async def running(saver: RecordSaver, work: str = "run") -> AsyncIterator[None]:
+    task = asyncio.create_task(getattr(saver, work)())
     try:
         yield
     finally:
@@ -214,6 +214,48 @@ async def test_who_starts_second_goes_on_once_all_that_was_left_is_saved(path: P
     assert not done
     first.cancel()
     await second
+
+
+async def test_what_another_leaves_while_this_one_runs_is_saved_too(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a rollout the next process has started when the one before ends."""
+    monkeypatch.setattr(record_saver, "ADOPT_S", 0.001)
+    shelf, heard = Shelf("no answer"), Heard()
+    saver = made(shelf, path, heard)
+    await saver.open()
+    before = made(Shelf("no answer"), path)
+    await before.save(call_record("rtc_1"), [JOB])
+    await saver.save(call_record("rtc_2"))
+    await saver.open()
+    assert len(saver) == 1, "whose process lives keeps its file"
+    await before.close()
+    async with running(saver), running(saver, "adopt"), asyncio.timeout(PATIENCE_S):
+        while not saver.has("rtc_1"):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+        assert len(saver) == 2
+        shelf.trouble = ""
+        await until_empty(saver)
+    assert (shelf.ids, heard.jobs) == (["rtc_2", "rtc_1"], 1)
+    await saver.close()
+    assert list(path.parent.iterdir()) == []
+
+
+async def test_two_tasks_that_save_what_waits_share_it(path: Path) -> None:
+    shelf = Shelf("no answer")
+    saver = made(shelf, path)
+    before = made(Shelf("no answer"), path)
+    await before.save(call_record("rtc_1"))
+    for call_id in ("rtc_2", "rtc_3"):
+        await saver.save(call_record(call_id))
+    await before.close()
+    shelf.trouble = ""
+    task = asyncio.create_task(saver.run())
+    await saver.open()
+    assert not task.done() or task.exception() is None
+    assert shelf.ids == ["rtc_2", "rtc_3", "rtc_1"]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_what_waits_is_tried_once_more_at_the_end(path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from runner.errors import LeaseLostError, StoreError, StoreRefusedError
 from runner.model.live_call import HeldCall, Lease
 from runner.serve.fleet.call_journal import CallJournal
+from runner.serve.fleet.left_pieces import LatePieceStore, write_left
 from runner.serve.latch import Latch
 from runner.store.journal.piece_spool import PieceSpool
 from runner.store.journal.seal import Seal
@@ -36,14 +37,11 @@ MOST_WAITING = 20_000
 """Pieces that wait in memory when no file takes them either."""
 
 
-class PieceStore(Protocol):
+class PieceStore(LatePieceStore, Protocol):
     """Where pieces of journals are kept. `runner.store.store.JournalStore` has the contract."""
 
     async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
         """Write pieces of journals, except for calls of other runners."""
-
-    async def append_late(self, pieces: Sequence[HeldPiece], *, were_lost: bool = False) -> set[str]:
-        """Write pieces of calls that nobody has taken since; the ids of the others that are live."""
 
 
 class Claims(Protocol):
@@ -121,24 +119,16 @@ class JournalWriter:
         journal with a gap.
         """
         if self._spool is not None:
-            async with self._spool.adopting():
-                await self._recover(self._spool)
+            await write_left(self._store, self._spool)
 
-    async def _recover(self, spool: PieceSpool) -> None:
-        await spool.open()
-        while len(spool):
-            count, pieces = await spool.first(MOST_PIECES)
-            if not count:
-                return
+    async def adopt(self) -> None:
+        """Write what processes could not that have ended since this one started. Raises StoreError."""
+        if self._spool is not None:
+            left = self._spool.another()
             try:
-                taken_over = await self._store.append_late(pieces)
-            except StoreRefusedError as error:
-                log.error("journal entries are refused", extra={"error": str(error)})
-            else:
-                for call_id in sorted(taken_over):
-                    reason = "another runner has taken the call over without them"
-                    log.warning("journal entries come too late", extra={"call_id": call_id, "reason": reason})
-            await spool.drop(count)
+                await write_left(self._store, left)
+            finally:
+                await left.close()
 
     def is_confirmed(self, call_id: str) -> bool:
         """Whether the store knows that this process has the call."""

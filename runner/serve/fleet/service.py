@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeAlias
 from uuid import uuid4
@@ -24,6 +25,7 @@ from runner.serve.fleet.takeover import LeftCall, Takeover
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.versions import Versions
+from runner.store.adoption import ADOPT_S
 from runner.store.journal.piece_spool import PieceSpool
 from runner.store.journal.seal import Seal
 from runner.store.journal.sealed import SealedEntries
@@ -93,7 +95,8 @@ class FleetService:
         self._journal = Background("journal", self._writer.run)
         self._taking_over = Background("takeover", self.member.run)
         self._sweeping = Background("sweeping", self._sweep)
-        self._work = (self._lease, self._taking_over, self._journal, self._sweeping)
+        self._adopting = Background("adopting journals", self._adopt)
+        self._work = (self._lease, self._taking_over, self._journal, self._sweeping, self._adopting)
 
     def reached_at(self, address: str) -> None:
         """Set where other runners reach the admin API of this one. Call it before `start`."""
@@ -123,7 +126,7 @@ class FleetService:
         except BaseException:
             await self.close()
             raise
-        for work in (self._taking_over, self._sweeping):
+        for work in (self._taking_over, self._sweeping, self._adopting):
             work.start()
 
     async def hold(self, ringing: Ringing) -> CallHold:
@@ -221,6 +224,13 @@ class FleetService:
             self._published = source.hash
         except StoreError as error:
             log.warning("configuration was not stored", extra={"hash": source.hash, "error": str(error)})
+
+    async def _adopt(self) -> None:
+        while True:
+            await asyncio.sleep(ADOPT_S)
+            # What the store does not take now stays in the file.
+            with suppress(StoreError):
+                await self._writer.adopt()
 
     async def _sweep(self) -> None:
         while True:

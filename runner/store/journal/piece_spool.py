@@ -23,6 +23,7 @@ class PieceSpool:
     def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
         self._spool = Spool(path, most_bytes)
         self._path = path
+        self._most_bytes = most_bytes
         self._fails = False
         """Whether the file takes nothing, which is logged once until it does."""
 
@@ -32,6 +33,10 @@ class PieceSpool:
     @property
     def waiting_bytes(self) -> int:
         return self._spool.waiting_bytes
+
+    def another(self) -> "PieceSpool":
+        """One beside this, whose `open` adopts what was left since that of this one."""
+        return PieceSpool(self._path, self._most_bytes)
 
     def adopting(self) -> AbstractAsyncContextManager[None]:
         """Only one process at a time opens its file and writes what it has adopted to the store."""

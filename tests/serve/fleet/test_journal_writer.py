@@ -397,6 +397,31 @@ async def test_who_starts_second_goes_on_once_all_that_was_left_is_in_the_store(
     assert len(shelf.late) == 2
 
 
+async def test_what_another_leaves_while_this_one_runs_is_written_too(path: Path) -> None:
+    """At a rollout the next process has started when the one before ends."""
+    away = Shelf()
+    away.trouble = StoreError("no answer")
+    before, writer = made(away, path, fence=4), made(away, path)
+    await writer.recover()
+    for number, each in enumerate((before, writer), 1):
+        presses(journal_of(each, f"rtc_{number}"), str(number))
+        assert not await each.flush()
+    behind = writer.behind_bytes
+    await writer.adopt()
+    assert away.late == [], "whose process lives keeps its file"
+    await before.close()
+    with pytest.raises(StoreError):
+        await writer.adopt()
+    away.trouble = None
+    await writer.adopt()
+    assert [late.call for late in away.late] == [held("rtc_1", 4)]
+    assert writer.behind_bytes == behind > 0, "what is its own waits on"
+    assert await writer.flush()
+    assert away.keys("rtc_2") == "2"
+    await writer.close()
+    assert list(path.parent.iterdir()) == []
+
+
 async def test_what_cannot_be_recovered_yet_stays_in_the_file(path: Path) -> None:
     shelf = Shelf()
     shelf.trouble = StoreError("no answer")

@@ -1,19 +1,25 @@
 """The start of one process among the runners of its store."""
 
 import asyncio
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runner.errors import StoreError
 from runner.model.live_call import Lease
 from runner.model.settings import Configuration
+from runner.serve.fleet import service as fleet_service
 from runner.serve.fleet.service import FleetService
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.secrets import FoundSecrets
 from runner.serve.timeouts import Timeouts
 from runner.serve.versions import Version, Versions
+from runner.store.journal.piece_spool import PieceSpool
 from runner.store.journal.seal import Seal
+from runner.store.journal.sealed import HeldPiece, SealedEntries
 from tests.call.machine.playing import an_agent
 from tests.patience import PATIENCE_S
 from tests.serve.fleet.shelf import CALL, Shelf
@@ -41,8 +47,13 @@ class Store(Shelf):
     async def journals(self, call_ids: Any) -> dict[str, Any]:
         return {}
 
+    async def append_late(self, pieces: Sequence[HeldPiece], *, were_lost: bool = False) -> set[str]:
+        self._ask("append late")
+        self.late_pieces += [held.piece for held in pieces]
+        return set()
 
-def service(store: Any) -> FleetService:
+
+def service(store: Any, spool: PieceSpool | None = None) -> FleetService:
     configuration = Configuration(directory="agents", agents={"desk": an_agent()})
     secrets = FoundSecrets.fixed(api_key="sk", webhook_secrets=["whsec_x"], tools={})
     metrics, timeouts = Metrics(), Timeouts()
@@ -56,6 +67,7 @@ def service(store: Any) -> FleetService:
         clock=lambda: NOW,
         lease_s=PATIENCE_S,
         heartbeat_s=0.004,
+        spool=spool,
     )
 
 
@@ -75,6 +87,29 @@ async def test_the_lease_is_renewed_while_the_first_calls_are_taken_over() -> No
     assert taken == ["rtc_1"]
     await fleet.close()
     assert store.asked[-1] == "leave"
+
+
+async def test_what_a_runner_beside_this_one_leaves_is_written_also_after_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet_service, "ADOPT_S", 0.001)
+    store, path = Store(), tmp_path / "calls.journal"
+    fleet = service(store, PieceSpool(path))
+    await fleet.start(lambda left, _: None)
+    piece = SealedEntries(CALL.id, 3, b"sealed")
+    store.trouble = StoreError("no answer")
+    beside = PieceSpool(path)
+    assert await beside.append([HeldPiece(piece=piece, call=CALL)]) == 1
+    await beside.close()
+    async with asyncio.timeout(PATIENCE_S):
+        while "append late" not in store.asked:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.001)
+        store.trouble = None
+        while path.exists():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.001)
+    assert store.late_pieces == [piece]
+    assert not [trouble for trouble in fleet.troubles if "adopting" in trouble]
+    await fleet.close()
 
 
 async def test_a_start_that_is_cancelled_while_calls_are_taken_over_gives_the_lease_up() -> None:
