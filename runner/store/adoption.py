@@ -11,8 +11,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-ADOPT_S = 30.0
-"""Between two looks for files of processes that have ended since this one started."""
+ADOPT_S = 5.0
+"""Between two looks for files of processes that have ended since this one started. Shorter than a lease, so
+that what is in them is in the store before anybody takes over the calls of those processes.
+"""
 RETRY_S = 0.05
 """Between two looks at the lock. Callers of the ended process wait until its calls are taken over."""
 

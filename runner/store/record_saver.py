@@ -57,6 +57,8 @@ class RecordSaver:
         self._order = asyncio.Lock()
         self._has_work = asyncio.Event()
         self._is_closed = False
+        self._is_unreadable = False
+        """Whether files of other processes cannot be read, which is logged once until they can."""
         self.trouble: str | None = None
         """Why the store did not take the last record; None when it did."""
 
@@ -93,8 +95,11 @@ class RecordSaver:
                 await asyncio.to_thread(spool.open)
                 if len(spool) > waited:
                     self._waiting.update(await asyncio.to_thread(lambda: {*waiting_records(spool.path)}))
+                self._is_unreadable = False
             except OSError as error:
-                log.error("spooled records cannot be read", extra={"error": str(error)})
+                if not self._is_unreadable:
+                    log.error("spooled records cannot be read", extra={"error": str(error)})
+                self._is_unreadable = True
             adopted = len(spool) - waited
         if adopted:
             log.warning("spooled records were saved", extra={"records": adopted})

@@ -81,6 +81,7 @@ class Spool:
                 self.path.unlink(missing_ok=True)
             os.close(self._file)
             self._file = None
+            self._first_at = self._end = self._lines = 0
 
     def _make(self) -> None:
         for path in _paths(self._base):

@@ -241,6 +241,19 @@ async def test_what_another_leaves_while_this_one_runs_is_saved_too(
     assert list(path.parent.iterdir()) == []
 
 
+async def test_a_file_that_cannot_be_read_is_told_once(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path.mkdir()
+    saver = made(Shelf(), path)
+    for _ in range(3):
+        await saver.open()
+    assert told(caplog) == [("spooled records cannot be read", None)]
+    path.rmdir()
+    await saver.open()
+    path.mkdir()
+    await saver.open()
+    assert len(told(caplog)) == 2
+
+
 async def test_two_tasks_that_save_what_waits_share_it(path: Path) -> None:
     shelf = Shelf("no answer")
     saver = made(shelf, path)

@@ -50,6 +50,19 @@ def test_many_lines_are_read_and_dropped_at_once(path: Path) -> None:
     assert (len(spool), spool.waiting_bytes, spool.first(1)) == (0, 0, [])
 
 
+def test_what_is_closed_can_be_opened_again(path: Path) -> None:
+    spool, other = Spool(path), Spool(path)
+    spool.append("one")
+    spool.close()
+    assert len(spool) == 0
+    other.open()
+    spool.open()
+    assert (len(spool), drained(other)) == (0, ["one"])
+    other.close()
+    spool.append("two")
+    assert drained(spool) == ["two"]
+
+
 def test_there_is_no_file_while_nothing_waits(path: Path) -> None:
     spool = Spool(path)
     spool.open()

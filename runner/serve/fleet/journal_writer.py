@@ -84,6 +84,7 @@ class JournalWriter:
         self.seal = seal
         self._lease = lease
         self._spool = spool
+        self._left = None if spool is None else spool.another()
         self._claims = claims
         self._on_written = on_written
         self._dirty: dict[CallJournal, None] = {}
@@ -123,12 +124,11 @@ class JournalWriter:
 
     async def adopt(self) -> None:
         """Write what processes could not that have ended since this one started. Raises StoreError."""
-        if self._spool is not None:
-            left = self._spool.another()
+        if self._left is not None:
             try:
-                await write_left(self._store, left)
+                await write_left(self._store, self._left)
             finally:
-                await left.close()
+                await self._left.close()
 
     def is_confirmed(self, call_id: str) -> bool:
         """Whether the store knows that this process has the call."""

@@ -26,6 +26,8 @@ class PieceSpool:
         self._most_bytes = most_bytes
         self._fails = False
         """Whether the file takes nothing, which is logged once until it does."""
+        self._is_unreadable = False
+        """Whether files of others cannot be read, which is logged once as well."""
 
     def __len__(self) -> int:
         return len(self._spool)
@@ -46,8 +48,11 @@ class PieceSpool:
         """Adopt what ended processes have left."""
         try:
             await asyncio.to_thread(self._spool.open)
+            self._is_unreadable = False
         except OSError as error:
-            log.error("spooled journals cannot be read", extra={"error": str(error)})
+            if not self._is_unreadable:
+                log.error("spooled journals cannot be read", extra={"error": str(error)})
+            self._is_unreadable = True
 
     async def append(self, pieces: Sequence[HeldPiece]) -> int:
         """Append pieces; returns how many the file has taken, from the first on."""

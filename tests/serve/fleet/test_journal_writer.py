@@ -410,8 +410,9 @@ async def test_what_another_leaves_while_this_one_runs_is_written_too(path: Path
     await writer.adopt()
     assert away.late == [], "whose process lives keeps its file"
     await before.close()
-    with pytest.raises(StoreError):
-        await writer.adopt()
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            await writer.adopt()
     away.trouble = None
     await writer.adopt()
     assert [late.call for late in away.late] == [held("rtc_1", 4)]
