@@ -89,6 +89,7 @@ export interface Floor {
   tools: number;
   led_by: string | null;
   is_attached: boolean;
+  trouble: string | null;
 }
 
 export interface Limits {

@@ -251,6 +251,7 @@ def live_call(now: float, **changes: Any) -> JsonObject:
             "tools": 0,
             "led_by": None,
             "is_attached": True,
+            "trouble": None,
         },
         "limits": {
             "max_duration_s": 900.0,

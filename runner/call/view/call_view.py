@@ -161,7 +161,7 @@ class CallView:
         # In the order in which a client can make use of them: who serves, who speaks, what was said.
         return {
             "agent": {"": self._agent(session)},
-            "floor": {"": floor_of(self._machine, now)},
+            "floor": {"": {**floor_of(self._machine, now), "trouble": self._trouble(session)}},
             "turn": turns,
             "tool": tools,
             "deed": deeds,

@@ -102,6 +102,7 @@ const CHANGES = {
   tool: ofCall((call, tool) => put(call.tools, tool, (a) => a.call_id === tool.call_id)),
   floor: ofCall((call, { spans, now: _, ...floor }) => {
     call.floor = floor;
+    call.trouble = floor.trouble;
     for (const span of spans ?? []) put(call.spans, span, (a) => a.who === span.who && a.from === span.from);
   }),
   limits: ofCall((call, limits) => {

@@ -153,6 +153,7 @@ class Streams:
         """Send the events of a call until it is over, whichever runner serves it."""
         last_id, unseen_since = reader.last_event_id, asyncio.get_running_loop().time()
         patience = _Patience(reader)
+        unreachable: str | None = None
         while True:
             call = self.followed.call(call_id)
             if call is not None:
@@ -175,10 +176,13 @@ class Streams:
                         if event.name == "ended":
                             return
                 except PeerError as error:
-                    log.info(
-                        "stream of another runner has ended",
-                        extra={"call_id": call_id, "runner": owner.runner, "reason": str(error)},
-                    )
+                    # It may not answer until its calls are taken over, and is asked again and again.
+                    if owner.runner != unreachable:
+                        log.info(
+                            "stream of another runner has ended",
+                            extra={"call_id": call_id, "runner": owner.runner, "reason": str(error)},
+                        )
+                    unreachable = owner.runner
                 last_id = None
             elif (stored := await self._record(call_id)) is not None:
                 record = stored.record

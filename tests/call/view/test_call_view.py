@@ -101,9 +101,10 @@ def test_who_speaks_is_told() -> None:
     assert floor["spans"] == [{"who": "caller", "from": 1000.0, "to": 1002.0, "interrupted": False}]
     assert view.whole(play.now)["spans"] == floor["spans"]
     assert (floor["caller"], floor["is_attached"]) == (False, False)
-    assert view.row(play.now)["trouble"] == (
-        "the sideband is lost; the call goes on without tools and limits until it is back"
-    )
+    lost = "the sideband is lost; the call goes on without tools and limits until it is back"
+    assert (view.row(play.now)["trouble"], floor["trouble"]) == (lost, lost)
+    play.happens(SidebandOpened())
+    assert [data["trouble"] for name, data in changes(play, view) if name == "floor"] == [None]
 
 
 def test_a_tool_is_told_when_it_begins_and_when_it_ends() -> None:

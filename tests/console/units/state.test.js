@@ -52,6 +52,13 @@ test("a turn that comes late stands after the one that it follows", () => {
   assert.deepEqual(state.call?.turns.map(({ id }) => id), ["t1", "t2", "t3"]);
 });
 
+test("a problem is shown for as long as the call has it", () => {
+  const state = after(["snapshot", call({ trouble: "the sideband is lost" })], ["floor", { at: 1, trouble: null }]);
+  assert.equal(state.call?.trouble, null);
+  state.apply({ event: "floor", data: JSON.stringify({ at: 2, trouble: "find_order failed" }), id: null });
+  assert.equal(state.call?.trouble, "find_order failed");
+});
+
 test("tools, deeds and spans replace their own kind", () => {
   const state = after(
     ["snapshot", call()],
