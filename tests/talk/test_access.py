@@ -16,12 +16,14 @@ playwright = pytest.importorskip("playwright.async_api", reason="the extra `brow
 expect = playwright.expect
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
+# They stay whatever the server says next: it shows none to callers.
 TOOLS = """() => {
-  call.tools = [
+  const tools = [
     { name: "find_order", status: "ok", took_s: 0.42, error: "", arguments: { number: "A-1007" } },
     { name: "book", status: "failed", took_s: 3.0, error: "no reply within 3 s", arguments: {} },
     { name: "look", status: "", took_s: null, error: "", arguments: { day: "2026-11-27" } },
   ];
+  Object.defineProperty(call, "tools", { get: () => tools, set: () => {} });
   call.dispatchEvent(new Event("change"));
 }"""
 
@@ -45,6 +47,7 @@ async def test_axe_finds_nothing(site: Site) -> None:
     await page.wait_for_selector("text=Anything else?")
     await page.evaluate(TOOLS)
     await faultless_at_every_width(page, "call", axe)
+    await expect(page.locator("#tools")).to_contain_text("no reply within 3 s")
     await site.peers.cut(placed)
     await page.wait_for_selector("#problem:not([hidden])")
     await faultless_at_every_width(page, "lost", axe)
