@@ -251,10 +251,16 @@ async def test_sound_that_the_browser_blocks_can_be_turned_on(site: Site) -> Non
     page = await site.talk(context)
     # Like a page that calls by itself: what playwright evaluates counts as a click, for some seconds.
     devtools = await context.new_cdp_session(page)
-    found = await devtools.send(
-        "Runtime.evaluate",
-        {"expression": CALLS_BY_ITSELF, "userGesture": False, "awaitPromise": True, "returnByValue": True},
-    )
+    async with asyncio.timeout(PATIENCE_S):
+        found = await devtools.send(
+            "Runtime.evaluate",
+            {
+                "expression": CALLS_BY_ITSELF,
+                "userGesture": False,
+                "awaitPromise": True,
+                "returnByValue": True,
+            },
+        )
     assert found["result"]["value"] == ["audio-blocked", True]
     await expect(page.locator("#problem")).to_contain_text("Your browser has blocked the sound")
     await page.click("#sound")
