@@ -28,6 +28,13 @@ for name in [name for name in os.environ if name.startswith("PG")]:
     del os.environ[name]
 
 
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """`-n auto` is half as many again as there are cores: many tests wait for a socket or a process."""
+    cores = yield
+    return cores + cores // 2
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Thousands of tests and their modules stay to the end: searching them took a quarter of collection."""
