@@ -28,11 +28,12 @@ NOW = 1000.0
 
 
 class Store(Shelf):
-    """One that says when the lease was renewed."""
+    """One that says when the lease was renewed, and keeps what is appended late."""
 
     def __init__(self) -> None:
         super().__init__()
         self.renewed = asyncio.Semaphore(0)
+        self.appended: list[SealedEntries] = []
 
     async def renew(self, lease: Lease) -> bool:
         self.renewed.release()
@@ -49,7 +50,7 @@ class Store(Shelf):
 
     async def append_late(self, pieces: Sequence[HeldPiece], *, were_lost: bool = False) -> set[str]:
         self._ask("append late")
-        self.late_pieces += [held.piece for held in pieces]
+        self.appended += [held.piece for held in pieces]
         return set()
 
 
@@ -107,7 +108,7 @@ async def test_what_a_runner_beside_this_one_leaves_is_written_also_after_a_fail
         store.trouble = None
         while path.exists():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.001)
-    assert store.late_pieces == [piece]
+    assert store.appended == [piece]
     assert not [trouble for trouble in fleet.troubles if "adopting" in trouble]
     await fleet.close()
 
