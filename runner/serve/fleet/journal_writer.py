@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from runner.errors import LeaseLostError, StoreError, StoreRefusedError
 from runner.model.live_call import HeldCall, Lease
 from runner.serve.fleet.call_journal import CallJournal
-from runner.serve.fleet.left_pieces import LatePieceStore, write_left
+from runner.serve.fleet.left_pieces import MOST_PIECES, LatePieceStore, write_left
 from runner.serve.latch import Latch
 from runner.store.journal.piece_spool import PieceSpool
 from runner.store.journal.seal import Seal
@@ -31,8 +31,6 @@ a first failure, since a process that stood still sees timeouts of its own makin
 """
 APPEND_S = 5.0
 """For the store to take a batch."""
-MOST_PIECES = 1000
-"""In one batch: one of each call, except after an outage of the store."""
 MOST_WAITING = 20_000
 """Pieces that wait in memory when no file takes them either."""
 

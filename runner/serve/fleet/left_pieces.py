@@ -11,7 +11,7 @@ from runner.store.journal.sealed import HeldPiece
 log = logging.getLogger("runner.serve.fleet.left_pieces")
 
 MOST_PIECES = 1000
-"""Written at once."""
+"""In one batch: one of each call, except after an outage of the store."""
 
 
 class LatePieceStore(Protocol):
