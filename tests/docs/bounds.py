@@ -68,7 +68,6 @@ UNSEEN = {
         "serve.admin.json_in_turns.TURN_CHARACTERS",
         "serve.admin.record_requests.DAY_PAGE",
         "serve.clients.API_LOOKUPS",
-        "serve.fleet.journal_writer.MOST_PIECES",
         "serve.fleet.left_pieces.MOST_PIECES",
         "serve.fleet.member.BATCH",
         "serve.fleet.member.TOGETHER",
