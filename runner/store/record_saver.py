@@ -4,6 +4,7 @@ Works over any store. No caller waits for a store that has just failed: the reco
 """
 
 import asyncio
+import itertools
 import json
 import logging
 from collections import deque
@@ -26,6 +27,10 @@ ATTEMPT_S = 5.0
 FIRST_RETRY_S = 1.0
 """Before the first retry; doubles with each that fails."""
 LONGEST_RETRY_S = 30.0
+MOST_AT_ONCE = 4
+"""Records that are saved at once: a database that takes 50 ms for each must not fall behind calls that end
+by the dozen. More would keep its connections from calls that live.
+"""
 LAST_ATTEMPT_S = 3.0
 """For the store to take all waiting records when the process ends."""
 MOST_IN_MEMORY = 1000
@@ -54,7 +59,11 @@ class RecordSaver:
         self._in_memory: deque[str] = deque()
         self._waiting: set[str] = set()
         self._saving: set[asyncio.Task[None]] = set()
+        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
         self._order = asyncio.Lock()
+        """Of what waits: held while its first are saved, and while another joins it."""
+        self._saved_ahead: set[str] = set()
+        """Lines that were saved with others before them that were not, and so cannot be dropped yet."""
         self._has_work = asyncio.Event()
         self._is_closed = False
         self._is_unreadable = False
@@ -152,12 +161,13 @@ class RecordSaver:
             await asyncio.to_thread(self._spool.close)
 
     async def _save(self, record: CallRecord, jobs: Sequence[Job], owner: Owner | None) -> None:
-        async with self._order:
+        async with self._turns:
             # It waits behind others as they do: a failing store would delay each caller by seconds.
             if not len(self) and await self._write(record, jobs, owner):
                 return
-            self._waiting.add(record.id)
-            await self._keep(encoded(record, jobs, owner))
+            async with self._order:
+                self._waiting.add(record.id)
+                await self._keep(encoded(record, jobs, owner))
 
     async def _write(
         self, record: CallRecord, jobs: Sequence[Job], owner: Owner | None, *, is_late: bool = False
@@ -199,40 +209,50 @@ class RecordSaver:
         """Save the waiting records, the oldest first; returns whether none is left."""
         while len(self):
             async with self._order:
-                # Another task may have saved the last one meanwhile.
+                # Another task may have saved the last ones meanwhile.
                 if len(self) and not await self._save_first():
                     return False
         self._has_work.clear()
         return True
 
     async def _save_first(self) -> bool:
+        """Save those that have waited longest; returns whether all of them are saved."""
         try:
-            line = await self._first()
-            try:
-                record, jobs, owner = decoded(line)
-            except Exception:
-                log.exception("spooled record cannot be read")
-                await self._keep_refused(line)
-            else:
-                if not await self._write(record, jobs, owner, is_late=True):
-                    return False
-                self._waiting.discard(record.id)
-            await self._drop_first()
+            lines = await self._first()
+            saved = await asyncio.gather(*map(self._save_line, lines))
+            first = (*saved, False).index(False)
+            self._saved_ahead = set(itertools.compress(lines[first:], saved[first:]))
+            await self._drop_first(first)
         except OSError as error:
             log.error("spooled records cannot be read", extra={"error": str(error)})
             return False
-        return True
+        return all(saved)
 
-    async def _first(self) -> str:
-        if self._spool:
-            return (await asyncio.to_thread(self._spool.first, 1))[0]
-        return self._in_memory[0]
+    async def _save_line(self, line: str) -> bool:
+        """Save a waiting record; returns whether it needs no further attempt."""
+        if line in self._saved_ahead:
+            return True
+        try:
+            record, jobs, owner = decoded(line)
+        except Exception:
+            log.exception("spooled record cannot be read")
+            await self._keep_refused(line)
+            return True
+        if is_settled := await self._write(record, jobs, owner, is_late=True):
+            self._waiting.discard(record.id)
+        return is_settled
 
-    async def _drop_first(self) -> None:
+    async def _first(self) -> list[str]:
         if self._spool:
-            await asyncio.to_thread(self._spool.drop, 1)
+            return await asyncio.to_thread(self._spool.first, MOST_AT_ONCE)
+        return list(self._in_memory)[:MOST_AT_ONCE]
+
+    async def _drop_first(self, count: int) -> None:
+        if self._spool:
+            await asyncio.to_thread(self._spool.drop, count)
         else:
-            self._in_memory.popleft()
+            for _ in range(count):
+                self._in_memory.popleft()
 
     async def _append_to_spool(self, line: str) -> bool:
         """Append a record to the spool; returns whether it has taken it."""

@@ -61,6 +61,7 @@ async def pressed(service: Service, call: PlacedCall) -> list[int]:
     "serve.fleet.call_journal.MOST_KEPT",
     "serve.fleet.journal_writer.MOST_WAITING",
     "store.record_saver.LONGEST_RETRY_S",
+    "store.record_saver.MOST_AT_ONCE",
     "store.record_saver.MOST_IN_MEMORY",
     "store.spool.MOST_BYTES",
 )
@@ -69,6 +70,7 @@ async def test_a_store_that_is_away_harms_no_neighbour(tmp_path: Path) -> None:
         **BRIEF,
         "serve.fleet.call_journal.MOST_KEPT": 2,
         "serve.fleet.journal_writer.MOST_WAITING": 20,
+        "store.record_saver.MOST_AT_ONCE": 2,
         "store.record_saver.MOST_IN_MEMORY": 2,
         "store.spool.MOST_BYTES": 20_000,
         "store.sqlite.database.BUSY_S": 0.2,
