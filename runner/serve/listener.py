@@ -251,6 +251,15 @@ class ClientConnection(web.RequestHandler):
         self._deadline = self._loop.call_later(longest_s, self.drop, reason)
 
 
+def refuse_long_body(request: web.Request, most_bytes: int) -> None:
+    """Raises HTTPRequestEntityTooLarge when a longer body is announced. aiohttp looks at what has arrived, so
+    the sender would be told only after so many bytes, or never.
+    """
+    announced = request.content_length or 0
+    if announced > most_bytes:
+        raise web.HTTPRequestEntityTooLarge(max_size=most_bytes, actual_size=announced)
+
+
 def _cancel(timer: asyncio.TimerHandle | None) -> None:
     if timer is not None:
         timer.cancel()

@@ -18,6 +18,8 @@ from runner.errors import WebhookRejectedError
 from runner.model.call import Ringing
 from runner.model.reception import RingResult
 from runner.model.values import Instant
+from runner.serve.app import MOST_BODY_BYTES
+from runner.serve.listener import refuse_long_body
 from runner.serve.metrics import Metrics
 from runner.serve.once_by_id import OnceById
 from runner.serve.timeouts import Timeouts
@@ -65,6 +67,7 @@ class Webhooks:
     async def handle(self, request: web.Request) -> web.Response:
         """2xx when the event has been handled, 503 when another delivery could help, else 4xx."""
         try:
+            refuse_long_body(request, MOST_BODY_BYTES)
             if request.content.is_eof():  # it came with the head, as it nearly always does
                 body = await request.read()
             else:

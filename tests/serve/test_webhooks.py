@@ -299,6 +299,17 @@ async def test_a_body_over_the_limit_is_refused(sender: Sender, desk: Desk, metr
     assert counted(metrics) == {"too_large": 1.0}
 
 
+async def test_a_body_that_is_announced_as_too_large_is_not_waited_for(
+    sender: Sender, metrics: Metrics
+) -> None:
+    answer = await sender.raw(
+        b"POST /webhooks/openai HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999\r\nConnection: close\r\n\r\n"
+    )
+    assert answer.startswith(b"HTTP/1.1 413 Request Entity Too Large\r\n")
+    assert answer.endswith(b"\r\n\r\nthe body is too large\n")
+    assert counted(metrics) == {"too_large": 1.0}
+
+
 async def test_a_body_that_never_ends_is_refused(sender: Sender, metrics: Metrics) -> None:
     answer = await sender.raw(
         b"POST /webhooks/openai HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\nConnection: close\r\n\r\n{"

@@ -20,7 +20,7 @@ from runner.serve.admin.document import AdminOperation, InvalidRequestError, doc
 from runner.serve.admin.pages import Pages
 from runner.serve.admin.problem import AdminProblem, not_found
 from runner.serve.forwarding import FORWARDED
-from runner.serve.listener import Handler
+from runner.serve.listener import Handler, refuse_long_body
 from runner.serve.metrics import CONTENT_TYPE, Metrics
 
 log = logging.getLogger("runner.serve.admin")
@@ -209,6 +209,7 @@ def _session(identity: Identity) -> dict[str, Json]:
 
 
 async def _body(request: web.Request) -> bytes:
+    refuse_long_body(request, MOST_BODY_BYTES)
     try:
         async with asyncio.timeout(BODY_S):
             return await request.read()

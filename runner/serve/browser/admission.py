@@ -124,9 +124,12 @@ class Admission:
         """The offer in the body. Raises RefusedError."""
         if request.content_type != SDP:
             raise RefusedError(415, "content_type", f"the body is not {SDP}")
+        too_large = RefusedError(413, "offer_too_large", f"the offer is longer than {MOST_BYTES} bytes")
+        if (request.content_length or 0) > MOST_BYTES:
+            raise too_large  # The rest may never come.
         body = await _body(request, "the offer")
         if len(body) > MOST_BYTES:
-            raise RefusedError(413, "offer_too_large", f"the offer is longer than {MOST_BYTES} bytes")
+            raise too_large
         try:
             return audio_offer(body, with_data_channel=self._settings.has_data_channel)
         except OfferRefusedError as refused:

@@ -26,17 +26,24 @@ async def an_act_that_is_too_long(service: Service) -> None:
     said = json.dumps({"text": "x" * MOST_BODY_BYTES})
     status, problem = await service.admin("POST", f"calls/{service.neighbour.call.id}/say", said)
     assert (status, problem["detail"]) == (413, f"the body is longer than {MOST_BODY_BYTES} bytes")
+    announced = await rest(await _begun_act(service, 999_999_999))
+    assert announced.startswith(b"HTTP/1.1 413 "), announced
 
 
 @waits_beyond("serve.admin.app.BODY_S")
 async def an_act_that_does_not_come(service: Service) -> None:
-    path = f"/admin/calls/{service.neighbour.call.id}/say"
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {BEARER['Authorization']}\r\n"
-    head += "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
-    reader, _ = await service.connect(head.encode(), port=service.admin_port)
-    answer = await rest(reader)
+    answer = await rest(await _begun_act(service, 100))
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n"), answer
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["detail"] == "the body did not arrive in time"
+
+
+async def _begun_act(service: Service, length: int) -> asyncio.StreamReader:
+    """What is answered to an act of which only the first byte comes."""
+    path = f"/admin/calls/{service.neighbour.call.id}/say"
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {BEARER['Authorization']}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{{"
+    reader, _ = await service.connect(head.encode(), port=service.admin_port)
+    return reader
 
 
 @beyond("serve.admin.document.MOST_ERRORS")

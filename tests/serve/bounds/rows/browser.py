@@ -79,6 +79,10 @@ async def an_offer_that_is_too_large(service: Service) -> None:
         longer = OFFER + "a" * (MOST_BYTES - len(OFFER) + more)
         found = await refused(service, "/calls", longer, bearer=token("large"))
         assert found == (413, f"the offer is longer than {MOST_BYTES} bytes")
+    head = f"POST /calls HTTP/1.1\r\nHost: a\r\nOrigin: {SITE}\r\nAuthorization: Bearer {token('large')}\r\n"
+    head += "Content-Type: application/sdp\r\nContent-Length: 999999999\r\n\r\n"
+    reader, _ = await service.connect(head.encode())
+    assert (await rest(reader)).startswith(b"HTTP/1.1 413 "), "although nothing comes"
 
 
 @beyond("call.browser.token.MOST_CHARS")

@@ -65,6 +65,8 @@ async def a_body_that_is_too_large(service: Service) -> None:
 
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert await service.metric(gave_up) == before
+    reader, _ = await service.connect(head)
+    assert (await rest(reader)).startswith(b"HTTP/1.1 413 "), "although nothing comes"
 
 
 @beyond("serve.listener.MAX_HEADERS", "serve.listener.MAX_HEADER_BYTES")
