@@ -36,7 +36,11 @@ def read_settings(directory: Path, environment: str | None) -> Settings | None:
 
 def _check_file(path: str) -> None:
     """Raises CannotRunError where there is no such file: opening the store would create it."""
-    if not Path(path).exists():
+    try:
+        is_there = Path(path).exists()
+    except OSError:
+        return  # opening it says what is wrong
+    if not is_there:
         if Path(path).is_absolute():
             raise CannotRunError(f'there is no store "sqlite:{path}"; a runner makes it when it starts')
         raise CannotRunError(

@@ -2,7 +2,6 @@
 
 import asyncio
 import fcntl
-import os
 import shutil
 import socket
 import sqlite3
@@ -15,6 +14,7 @@ from runner.store.postgresql import inspection as postgresql
 from runner.store.postgresql.inspection import DatabaseState
 from runner.store.sqlite import inspection as sqlite
 from runner.store.sqlite.lock import lock_of
+from runner.store.sqlite.obstacle import obstacle_of
 from runner.store.url import without_password
 
 LEAST_FREE_BYTES = 1 << 30
@@ -57,15 +57,8 @@ def _of_path(shown: str, path: str) -> Finding:
     folder = file.parent
     if not path or path.startswith("//"):
         return STORE.error(f"{shown} names no file", "write sqlite:calls.db")
-    if file.is_dir():
-        return STORE.error(f"{shown} is a directory", "name a file in it")
-    if not folder.is_dir():
-        return STORE.error(f'{shown}: "{folder}" is not a directory', "create it, or name another file")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return STORE.error(
-            f'{shown}: no file can be created in "{folder}", and SQLite needs one beside its own',
-            "let the runner's user write there, or name a file elsewhere",
-        )
+    if (obstacle := obstacle_of(path)) is not None:
+        return STORE.error(f"{shown}: {obstacle.what}", obstacle.remedy)
     free = shutil.disk_usage(folder).free
     if free < LEAST_FREE_BYTES:
         return STORE.warning(
@@ -74,10 +67,6 @@ def _of_path(shown: str, path: str) -> Finding:
         )
     if not file.exists():
         return STORE.ok(f"{shown} will be created at the first start")
-    if not os.access(file, os.R_OK | os.W_OK):
-        return STORE.error(
-            f"{shown} may not be written by this user", "let the runner's user read and write it"
-        )
     try:
         with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=1.0)) as connection:
             return _of_file(connection, shown, path)

@@ -580,7 +580,7 @@ def test_stores_that_cannot_be_used(tmp_path: Path) -> None:
     text, remedy = looked_at("newer.db", sql=newer)
     assert text.startswith("was written by a newer phone-agents (schema 999, this one knows ")
     assert remedy == "use that one, or name another store"
-    assert looked_at("") == ("is a directory", "name a file in it")
+    assert looked_at("") == (": it is a directory", "name a file in it")
     assert looked_at("new.db") == ("will be created at the first start", "")
 
 

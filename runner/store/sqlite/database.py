@@ -8,12 +8,12 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import TypeVar
 
 from runner.errors import CannotRunError, StoreError, StoreRefusedError
 from runner.store.migrations import migrations
 from runner.store.sqlite.inspection import APPLICATION_ID, damage_of, state_of
+from runner.store.sqlite.obstacle import Obstacle, obstacle_of
 from runner.store.sqlite.worker import Worker
 from runner.store.sqlite.write_queue import WriteQueue
 
@@ -158,6 +158,9 @@ class SqliteDatabase:
     def _connected(self) -> sqlite3.Connection:
         """The connection, opened when there is none."""
         if self._connection is None:
+            if (obstacle := self._obstacle()) is not None:
+                # SQLite would open a file that may only be read, and fail when a call is over.
+                raise OSError(str(obstacle))
             _create_private(self.path)
             patience_s = 0.0 if self._is_locked else BUSY_S
             connection = sqlite3.connect(self.path, timeout=patience_s, isolation_level=None)
@@ -178,18 +181,16 @@ class SqliteDatabase:
                 self._connection.close()
             self._connection = None
 
+    def _obstacle(self) -> Obstacle | None:
+        return None if self.path == MEMORY else obstacle_of(self.path)
+
     def _reason(self, error: Exception) -> str:
-        folder = Path(self.path).parent
-        if not folder.is_dir():
-            return f'"{folder}" is not a directory'
-        if Path(self.path).is_dir():
-            return "it is a directory; name a file in it"
-        if getattr(error, "sqlite_errorname", "") == "SQLITE_CANTOPEN" and not os.access(
-            self.path, os.R_OK | os.W_OK
-        ):
-            return "permission denied; let the runner's user read and write it"
+        if (obstacle := self._obstacle()) is not None:
+            return str(obstacle)
         if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
             return "the file is not an SQLite database; name another file"
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_FULL":
+            return "its disk is full; make room, or name a file elsewhere"
         if isinstance(error, OSError):
             return error.strerror or str(error)
         return str(error)

@@ -140,10 +140,15 @@ async def test_memory_is_a_store_too() -> None:
     [
         ("sqlite:", 'store "sqlite:" names no file; write "sqlite:calls.db"'),
         ("sqlite:///calls.db", 'store "sqlite:///calls.db" names no file; write "sqlite:calls.db"'),
-        ("sqlite:none/calls.db", 'store "sqlite:none/calls.db" cannot be used: "none" is not a directory'),
+        (
+            "sqlite:none/calls.db",
+            'store "sqlite:none/calls.db" cannot be used: "none" is not a directory; '
+            "create it, or name another file",
+        ),
         (
             "sqlite:file/calls.db",
-            'store "sqlite:file/calls.db" cannot be used: "file" is not a directory',
+            'store "sqlite:file/calls.db" cannot be used: "file" is not a directory; '
+            "create it, or name another file",
         ),
         ("sqlite:folder", 'store "sqlite:folder" cannot be used: it is a directory; name a file in it'),
         (
