@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.cli.main import main
 from runner.model.conversation_event import PlaybackEnded
 from runner.standin.faults import Faults, HttpFault
 from runner.standin.placed_call import State
@@ -38,17 +39,6 @@ async def test_the_api_is_where_the_environment_says_unless_the_file_does(desk: 
         assert f"voice API\n  {desk.api.base_url}\n" in process.out
         _, status = await desk.ring(url, greets(), CallerHangsUp())
         assert status == 200
-
-
-async def test_an_environment_that_names_no_api_stops_it_with_one_sentence(desk: Desk) -> None:
-    (desk.agents / "runner.yaml").write_text("store: sqlite:calls.db\n")
-    environ = {**KEYS, "OPENAI_BASE_URL": "api.openai.com"}
-    code, _, err = await desk.outcome("agents", "--port", "0", environ=environ)
-    assert code == 3
-    assert err.endswith(
-        'environment variable "OPENAI_BASE_URL" is "api.openai.com", which is not the address of an API;'
-        " write one such as https://api.openai.com/v1\n"
-    )
 
 
 async def test_it_says_what_it_serves_and_serves_it(desk: Desk) -> None:
@@ -166,30 +156,6 @@ async def test_a_store_that_cannot_be_written_is_told(desk: Desk) -> None:
     assert err.count("\n") == 1
 
 
-async def test_a_directory_that_is_not_there_is_told(desk: Desk) -> None:
-    code, out, err = await desk.outcome("nowhere")
-    assert (code, out) == (3, "")
-    assert err.startswith("phone-agents run: ")
-    assert err.count("\n") == 1
-
-
-async def test_a_configuration_with_errors_is_not_served(desk: Desk) -> None:
-    (desk.agents / "front-desk.yaml").write_text(AGENT.replace("voice:", "vioce:"))
-    (desk.agents / "other.yaml").write_text(AGENT.replace("front-desk", "other") + "busy: {reject: 486}\n")
-    code, out, err = await desk.outcome()
-    assert (code, out) == (1, "")
-    assert err.endswith("\nnot started: 1 error\n"), "not the warning that is the last of the problems"
-    assert 'agents/front-desk.yaml:7:1: unknown key "vioce"; did you mean "voice"? [unknown-key]\n' in err
-    assert "    7 | vioce: marin\n      | ^\n" in err
-
-
-@pytest.mark.parametrize("port", ["x", "-1", "65536"])
-async def test_a_port_that_is_none_is_wrong_usage(desk: Desk, port: str) -> None:
-    code, out, err = await desk.outcome(f"--port={port}")
-    assert (code, out) == (2, "")
-    assert err.endswith(f'--port: "{port}" is not a valid port; write a number from 0 to 65535\n')
-
-
 async def test_the_address_to_listen_on_can_be_given(desk: Desk) -> None:
     desk.settings("server: {host: 192.0.2.1}")
     async with desk.run("--host", "127.0.0.1", "--port", "0") as process:
@@ -265,6 +231,75 @@ async def test_a_directory_that_is_watched_is_loaded_when_it_changes(desk: Desk)
         call, _ = await desk.ring(url, greets())
         assert call.accept_body is not None
         assert call.accept_body["model"] == "gpt-realtime-2"
+
+
+# What ends it before it makes anything of a server needs no process
+
+
+@pytest.fixture
+def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory to serve, below the current one, and an environment that has what it needs."""
+    folder = tmp_path / "agents"
+    folder.mkdir()
+    (folder / "front-desk.yaml").write_text(AGENT)
+    (folder / "runner.yaml").write_text("store: sqlite:calls.db\n")
+    monkeypatch.chdir(tmp_path)
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    return folder
+
+
+Printed = pytest.CaptureFixture[str]
+
+
+@pytest.mark.usefixtures("agents")
+def test_an_environment_that_names_no_api_stops_it_with_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "api.openai.com")
+    assert main(["run", "agents", "--port", "0"]) == 3
+    assert capsys.readouterr().err.endswith(
+        'environment variable "OPENAI_BASE_URL" is "api.openai.com", which is not the address of an API;'
+        " write one such as https://api.openai.com/v1\n"
+    )
+
+
+@pytest.mark.usefixtures("agents")
+def test_a_directory_that_is_not_there_is_told(capsys: Printed) -> None:
+    assert main(["run", "nowhere"]) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("phone-agents run: ")
+    assert err.count("\n") == 1
+
+
+def test_a_configuration_with_errors_is_not_served(agents: Path, capsys: Printed) -> None:
+    (agents / "front-desk.yaml").write_text(AGENT.replace("voice:", "vioce:"))
+    (agents / "other.yaml").write_text(AGENT.replace("front-desk", "other") + "busy: {reject: 486}\n")
+    assert main(["run", "--port", "0"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith("\nnot started: 1 error\n"), "not the warning that is the last of the problems"
+    assert 'agents/front-desk.yaml:7:1: unknown key "vioce"; did you mean "voice"? [unknown-key]\n' in err
+    assert "    7 | vioce: marin\n      | ^\n" in err
+
+
+@pytest.mark.usefixtures("agents")
+@pytest.mark.parametrize("port", ["x", "-1", "65536"])
+def test_a_port_that_is_none_is_wrong_usage(capsys: Printed, port: str) -> None:
+    assert main(["run", f"--port={port}"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith(f'--port: "{port}" is not a valid port; write a number from 0 to 65535\n')
+
+
+@pytest.mark.usefixtures("agents")
+def test_workers_need_a_store_that_they_can_share(capsys: Printed) -> None:
+    assert main(["run", "--workers", "2"]) == 3
+    assert capsys.readouterr().err == (
+        "phone-agents run: --workers 2 needs a store that runners can share; write store: postgresql://…"
+        " in runner.yaml, or leave --workers out\n"
+    )
 
 
 # A process that is killed

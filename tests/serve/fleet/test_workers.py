@@ -77,15 +77,6 @@ def _sockets(pid: int) -> int:
     return sum(entry.is_socket() for entry in Path(f"/proc/{pid}/fd").iterdir())
 
 
-async def test_workers_need_a_store_that_they_can_share(desk: Desk) -> None:
-    code, _, err = await desk.outcome("--workers", "2")
-    assert (code, err) == (
-        3,
-        "phone-agents run: --workers 2 needs a store that runners can share; write store: postgresql://…"
-        " in runner.yaml, or leave --workers out\n",
-    )
-
-
 async def test_what_keeps_workers_from_starting_ends_all_of_them(
     desk: Desk, postgresql: PostgresqlServer
 ) -> None:
