@@ -1,9 +1,9 @@
 """Live calls at the speed of speech: `python -m tests.benchmarks.under_load --calls 500 2000 4000`.
 
 For each number of calls, over TLS and without, one process of ours and one of the floor (`least_runner.py`)
-hold as many calls each, and the API (`crowd_api.py`, a third process) talks to one after the other, in turns,
-so that both meet the same machine. Everything is measured from outside (/proc) and at `/metrics`. Prints a
-table in Markdown.
+hold as many calls each, and the API (`crowd_api.py`, a third process) rings and talks to one after the other,
+in turns, so that both meet the same machine. Everything is measured from outside (/proc) and at `/metrics`.
+Prints a table in Markdown.
 
 With `--at-once` the API talks to both at the same time, and ratios are the median of the rounds: on a machine
 that other work shares, they differ less from run to run.
@@ -40,8 +40,14 @@ ADMIN_TOKEN = "benchmark" * 4
 SETTLED_S = 60.0
 IDLE = 0.05
 """Share of a core that thousands of calls take in which nobody says anything."""
+GREETED_S = 2.0
+"""For the calls that rang last to be greeted, and for what is put off until then."""
 AT_ONCE = 16
 """Calls that ring together."""
+WARM_UP = 50
+"""The first calls of each, which are not measured."""
+SET_UP_TURNS = 4
+"""In which the others are set up."""
 FLOOR, NO_JOURNAL = "floor", "no-journal"
 
 RUNNER = """\
@@ -99,8 +105,7 @@ class Load:
         self, floor: Side, ours: Side, *, seconds: float, rounds: int, at_once: bool = False
     ) -> dict[str, object]:
         """Set up, talk in turns or `at_once`, talk with tools, lose all of ours at once."""
-        for side in (floor, ours):
-            await self._set_up(side)
+        await self._set_up(floor, ours)
         before = await self._metrics(ours)
         ratios = []
         for _ in range(rounds):
@@ -145,12 +150,19 @@ class Load:
         """Talk on all calls so slowly, with a tool in each turn; how many were called and answered."""
         return await self._ask("/talk", side.group, seconds=seconds, events_a_second=events_a_second, tools=1)
 
-    async def _set_up(self, side: Side) -> None:
-        await self.ring_all(side, 50)
-        cpu_s, memory_kib = side.process.cpu_s, side.process.memory_kib
-        await self.ring_all(side, self._calls - 50)
-        side.setup_s = (side.process.cpu_s - cpu_s) / (self._calls - 50)
-        side.memory_kib = (side.process.memory_kib - memory_kib) / (self._calls - 50)
+    async def _set_up(self, *sides: Side) -> None:
+        for side in sides:
+            await self.ring_all(side, WARM_UP)
+            side.memory_kib = -side.process.memory_kib
+        measured = self._calls - WARM_UP
+        for turn in range(SET_UP_TURNS):
+            calls = measured * (turn + 1) // SET_UP_TURNS - measured * turn // SET_UP_TURNS
+            for side in sides:
+                cpu_s = side.process.cpu_s
+                await self.ring_all(side, calls)
+                side.setup_s += (side.process.cpu_s - cpu_s) / measured
+        for side in sides:
+            side.memory_kib = (side.process.memory_kib + side.memory_kib) / measured
 
     async def talk(self, side: Side, seconds: float) -> float:
         """Measure what an event costs while all calls of a side talk, in seconds of CPU."""
@@ -179,7 +191,7 @@ class Load:
 
         await asyncio.gather(*(ring() for _ in range(AT_ONCE)))
         await self._until(attached + calls)
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(GREETED_S)
 
     async def _ring(self, side: Side, call_id: str) -> None:
         headers = sip_headers(caller="+14155550100", called="+18005551212", call_id=call_id)
