@@ -17,7 +17,7 @@ async def drain(
     service: Service, hurry: asyncio.Event, drain_timeout_s: float, *, after_call_s: float
 ) -> None:
     """Hand the live calls over; if no other runner stays, give them `drain_timeout_s`, or until `hurry`, and
-    hand them over to one that comes meanwhile.
+    hand them over to one that comes meanwhile. So are those of runners that end at the same moment.
 
     Calls that no other runner takes are ended. The jobs after calls get `after_call_s`; the rest of them stay
     in the store.
@@ -32,6 +32,7 @@ async def drain(
         await service.webhooks.settle()
         if len(live_calls):
             await service.fleet.hand_over()
+        await service.fleet.take_back()
         if not (is_fine and len(live_calls)) or hurry.is_set() or clock() >= until:
             break
     if len(live_calls):

@@ -169,6 +169,22 @@ class FleetService:
             if calls:
                 log.error("calls are not handed over", extra={"error": str(error) or "no answer in time"})
 
+    async def take_back(self) -> None:
+        """Serve the calls that nobody serves, if no other runner stays: runners that are told to end at the
+        same moment may hand their calls to each other.
+        """
+        try:
+            async with asyncio.timeout(HAND_OVER_S):
+                # Each says that it ends before it looks: so one of them sees what is left.
+                if self.keeper.trouble is not None or await self.member.has_others():
+                    return
+                while self.keeper.may_act and not self.keeper.was_paused and await self.member.take_over():
+                    pass
+                for call in list(self.keeper.calls):
+                    await self.member.has(call.id)  # once it is served, or cannot be
+        except (TimeoutError, StoreError) as error:
+            log.error("calls are not taken back", extra={"error": str(error) or "no answer in time"})
+
     async def close(self) -> None:
         """Write what waits, and leave the runners."""
         for work in self._work:

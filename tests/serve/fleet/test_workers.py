@@ -1,5 +1,6 @@
 """`phone-agents run --workers`: several runners on one port and one PostgreSQL."""
 
+import asyncio
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from runner.standin.script import CallerHangsUp, CallerSays, greets, says
 from runner.standin.server import StandIn
+from tests.patience import PATIENCE_S
 from tests.serve.fleet.test_pages import Caller, takes_browsers
 from tests.serving import Desk
 from tests.store.postgresql.server import PostgresqlServer
@@ -64,6 +66,34 @@ async def test_workers_share_a_port_and_take_over_the_calls_of_one_that_dies(
             await desk.api.until_over(call)
             assert call.violations == []
         workers.tell(signal.SIGTERM)
+        code, _, _ = await workers.ended()
+    assert code == 0
+
+
+async def test_workers_that_are_stopped_together_serve_their_calls_to_the_end(
+    desk: Desk, postgresql: PostgresqlServer
+) -> None:
+    desk.settings("server: {drain_timeout: 1h}", store="{env: DATABASE_URL}")
+    desk.environ["DATABASE_URL"] = postgresql.new_database()
+    desk.program = (sys.executable, "-c", LONG_LEASES)
+    async with desk.run("--port", "0", "--workers", "2", "--log-format", "json") as workers:
+        url = await workers.started()
+        call, _ = await desk.ring(url, greets())
+        await desk.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types())
+        idle = min(_children(workers.pid), key=_sockets)
+        # The one with the call hands it to the other, which does not know yet that it ends as well.
+        os.kill(idle, signal.SIGSTOP)
+        workers.tell(signal.SIGTERM)
+        await workers.logged("calls are handed over")
+        async with asyncio.timeout(PATIENCE_S):
+            while _children(workers.pid) != [idle]:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+        os.kill(idle, signal.SIGCONT)
+        await desk.api.until(lambda: call.attached == 2)
+        call.play(CallerSays(text="Are you there?"), says("Yes."), CallerHangsUp())
+        desk.api.wake(call)
+        await desk.api.until_over(call)
+        assert call.violations == []
         code, _, _ = await workers.ended()
     assert code == 0
 
