@@ -55,7 +55,7 @@ class LeaseKeeper:
         self.on_lost: Callable[[str], None] = lambda call_id: None
         """Called with the id of each call that another runner has, when the calls are asserted."""
         self.trouble: str | None = None
-        """Why the last request to the store failed."""
+        """Why the store is away: until it answers, and knows what we hold. On a full disk it answers only."""
         self.order = asyncio.Lock()
         """What the store is told that we hold, and what it gives us, are not to cross."""
         self._store = store
@@ -197,6 +197,11 @@ class LeaseKeeper:
             log.warning("store is unavailable", extra={"error": reason})
         self.trouble = reason
 
+    def _note_answer(self) -> None:
+        if self.trouble is not None and not self._must_assert:
+            log.info("store is available again")
+            self.trouble = None
+
     async def _renew(self, lease: Lease) -> bool:
         """Renew the lease first, also where calls are in doubt: asserting many takes longer. False when the
         lease is over.
@@ -207,7 +212,7 @@ class LeaseKeeper:
         is_renewed = await _within(self._lease_s * ANSWER, self._store.renew(lease))
         if is_renewed:
             self._renewed_at = self._looked_at = asked_at
-            self.trouble = None
+            self._note_answer()
             await self._wake()
         return is_renewed
 
@@ -239,7 +244,8 @@ class LeaseKeeper:
             if call.state is CallState.ANSWERED and call.id in fences:
                 self.calls.confirm(call.id, fences[call.id])
         # Only now: a task that waits to act must not wake for a call that is lost.
-        self._renewed_at, self.trouble = asked_at, None
+        self._renewed_at = asked_at
+        self._note_answer()
         await self._wake()
 
     async def _wake(self) -> None:

@@ -190,7 +190,7 @@ class SqliteDatabase:
         if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
             return "the file is not an SQLite database; name another file"
         if getattr(error, "sqlite_errorname", "") == "SQLITE_FULL":
-            return "its disk is full; make room, or name a file elsewhere"
+            return "its disk is full; make room"
         if isinstance(error, OSError):
             return error.strerror or str(error)
         return str(error)

@@ -23,6 +23,8 @@ class Shelf:
         self.asked: list[str] = []
         self.asserted: list[list[HeldCall]] = []
         self.trouble: StoreError | None = None
+        self.trouble_in_writing: StoreError | None = None
+        """A full disk can be read."""
         self.is_renewed = True
         self.lost: set[str] = set()
         self.orphans: list[HeldCall] = []
@@ -41,8 +43,9 @@ class Shelf:
 
     def _ask(self, what: str) -> None:
         self.asked.append(what)
-        if self.trouble is not None:
-            raise self.trouble
+        trouble = self.trouble or (None if what == "renew" else self.trouble_in_writing)
+        if trouble is not None:
+            raise trouble
 
     async def join(self, runner: RunnerInfo, lease_s: float) -> Lease:
         self._ask("join")

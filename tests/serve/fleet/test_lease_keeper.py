@@ -1,6 +1,7 @@
 """The lease of one runner: when it may act, and what it tells the store after it has failed."""
 
 import asyncio
+import logging
 import time
 from dataclasses import replace
 
@@ -59,6 +60,29 @@ async def test_what_was_claimed_while_the_store_was_away_is_asserted_when_it_is_
     await member.keeper.beat()
     assert shelf.asked[-2:] == ["assert", "renew"]
     assert member.keeper.trouble is None
+
+
+async def test_a_store_that_can_only_be_read_is_told_as_away_once_and_once_as_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A full disk: SQLite renews the lease, since it writes nothing, and takes no call."""
+    caplog.set_level(logging.INFO, "runner.serve.fleet")
+    member, shelf, _, _ = await joined()
+    shelf.trouble_in_writing = StoreError("its disk is full")
+    await member.claim(CALL, NO_LIMITS)
+    for _ in range(3):
+        await member.keeper.beat()
+        await member.claim(replace(CALL, id="rtc_2"), NO_LIMITS)
+    troubles = [member.keeper.trouble]
+    shelf.trouble_in_writing = None
+    for _ in range(3):
+        await member.keeper.beat()
+    assert [*troubles, member.keeper.trouble] == ["its disk is full", None]
+    assert [line.getMessage() for line in caplog.records] == [
+        "store is unavailable",
+        "calls were claimed again",
+        "store is available again",
+    ]
 
 
 async def test_the_log_names_calls_that_were_claimed_again_and_nothing_where_there_are_none(
