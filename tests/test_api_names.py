@@ -4,6 +4,7 @@ stand-in.
 
 import ast
 import re
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -34,9 +35,15 @@ FILES = [
 ]
 
 
+@lru_cache(maxsize=1)
+def nodes(source: str) -> list[ast.AST]:
+    """All that a module is made of. Several questions are asked about one module after the other."""
+    return list(ast.walk(ast.parse(source)))
+
+
 def texts(source: str) -> set[str]:
     """Every constant text of a module, as text or as bytes."""
-    constants = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
+    constants = [node.value for node in nodes(source) if isinstance(node, ast.Constant)]
     return {
         value if isinstance(value, str) else value.decode(errors="replace")
         for value in constants
@@ -80,14 +87,9 @@ def found(source: str) -> list[str]:
 
 def closed(source: str) -> list[str]:
     """The modules behind the port that a module imports."""
-    imports = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
+    imports = [node for node in nodes(source) if isinstance(node, ast.ImportFrom)]
     modules = [f"{node.module}.{alias.name}" for node in imports for alias in node.names]
-    modules += [
-        alias.name
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Import)
-        for alias in node.names
-    ]
+    modules += [alias.name for node in nodes(source) if isinstance(node, ast.Import) for alias in node.names]
     behind = [module.split(".") for module in modules if module.startswith("runner.api.realtime.")]
     return [".".join(steps[:4]) for steps in behind if steps[3] not in OPEN_MODULES]
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -33,6 +34,7 @@ JSON = st.recursive(
 )
 
 
+@cache
 def values(hint: Any) -> st.SearchStrategy[Any]:
     """Everything that has this type. A new kind of type must be added here, and to the codec."""
     if hint is Any:
