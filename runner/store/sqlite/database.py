@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from runner.errors import CannotRunError, StoreError, StoreRefusedError
-from runner.store.migrations import migrations
+from runner.store.migrations import Migration, migrations
 from runner.store.sqlite.inspection import APPLICATION_ID, damage_of, state_of
 from runner.store.sqlite.obstacle import Obstacle, obstacle_of
 from runner.store.sqlite.worker import Worker
@@ -222,15 +222,20 @@ def _make_private(path: str) -> None:
 
 
 def _prepare(connection: sqlite3.Connection, path: str) -> None:
-    """Check that the file is ours or new and writable, before anything in it is changed."""
+    """Check that the file is ours or new, before anything in it is changed."""
     if sqlite3.sqlite_version_info < NEEDED:
         needed = ".".join(map(str, NEEDED))
         raise CannotRunError(
             f"this Python has SQLite {sqlite3.sqlite_version}, the store needs {needed} or later"
         )
-    connection.execute("BEGIN IMMEDIATE")
-    _migrate(connection, path)
+    # Whoever only reads does not wait for a process that writes.
+    connection.execute("BEGIN")
+    missing = _missing_migrations(connection, path)
     connection.execute("COMMIT")
+    if missing:
+        connection.execute("BEGIN IMMEDIATE")
+        _migrate(connection, path)
+        connection.execute("COMMIT")
     # The mode stays with the file. Changing it does not wait for others, so when it is refused another
     # process is using it, and the next to open the file tries again.
     with suppress(sqlite3.OperationalError):
@@ -244,7 +249,8 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("PRAGMA secure_delete = ON")
 
 
-def _migrate(connection: sqlite3.Connection, path: str) -> None:
+def _missing_migrations(connection: sqlite3.Connection, path: str) -> tuple[Migration, ...]:
+    """What the file lacks to be of this version. Raises CannotRunError for a file that is not ours."""
     state = state_of(connection)
     if state.is_foreign:
         raise CannotRunError(f'store "sqlite:{path}" is the database of another program; name another file')
@@ -253,12 +259,17 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
             f'store "sqlite:{path}" was written by a newer phone-agents (schema {state.version}, '
             f"this one knows {state.known}); use that one or name another file"
         )
-    for step in migrations("runner.store.sqlite")[state.version :]:
+    return migrations("runner.store.sqlite")[state.version :]
+
+
+def _migrate(connection: sqlite3.Connection, path: str) -> None:
+    # Another process may have done it since we looked.
+    for step in _missing_migrations(connection, path):
+        if step.version == 1:
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         for statement in _statements(step.sql):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {step.version}")
-    if not state.version:
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
 def _statements(script: str) -> list[str]:

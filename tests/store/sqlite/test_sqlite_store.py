@@ -21,6 +21,7 @@ from runner.call.records.record_json import of_json
 from runner.errors import CannotRunError, StoreError
 from runner.model.job import Backlog, JobCapacity
 from runner.model.stored_call import CallFilter
+from runner.store.migrations import Migration, migrations
 from runner.store.opening import open_store
 from runner.store.sqlite import database
 from runner.store.sqlite.inspection import APPLICATION_ID
@@ -298,6 +299,40 @@ async def test_reading_does_not_wait_for_another_program_that_writes(store: Stor
         assert len(await store.find(CallFilter(), 9)) == 1
         assert await store.backlog() == Backlog()
         assert await store.count_calls(0.0) == {"desk": 1}
+
+
+async def test_opening_a_file_of_this_version_does_not_wait_for_it_either(store: Store) -> None:
+    await store.save(call_record())
+    await store.close()
+    with locked():
+        again = await open_store("sqlite:calls.db")
+        assert len(await again.find(CallFilter(), 9)) == 1
+        await again.close()
+
+
+async def test_opening_a_file_that_another_makes_at_the_same_time_makes_it_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both find no table, and the second finds all of them once it may write."""
+    look = database._missing_migrations
+    seen: list[int] = []
+
+    def looks(connection: sqlite3.Connection, path: str) -> tuple[Migration, ...]:
+        missing = look(connection, path)
+        seen.append(len(missing))
+        if len(seen) == 1:
+            connection.execute("COMMIT")
+            with closing(sqlite3.connect(path, isolation_level=None)) as other:
+                database._prepare(other, path)
+            connection.execute("BEGIN")
+        return missing
+
+    monkeypatch.setattr(database, "_missing_migrations", looks)
+    store = await open_store("sqlite:calls.db")
+    await store.save(call_record())
+    await store.close()
+    steps = len(migrations("runner.store.sqlite"))
+    assert (seen, ids()) == ([steps, steps, steps, 0], ["rtc_1"])
 
 
 async def test_closing_waits_for_no_lock(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
