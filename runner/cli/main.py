@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _open_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     name = next((word for word in words if not word.startswith("-")), None)
+    if name == "run":
+        # Until it can reload, which on a busy machine takes seconds: SIGHUP must not end it meanwhile.
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
     parser = CommandParser(prog="phone-agents", description="Phone agents from YAML.")
     parser.add_argument("--version", action="version", version=f"phone-agents {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

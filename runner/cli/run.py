@@ -17,7 +17,7 @@ from runner.cli.problems import counted, print_problems
 from runner.cli.recorded_scenario import recorded_scenario
 from runner.cli.summary import show_summary, show_talk
 from runner.cli.terminal import stderr, stdout
-from runner.cli.workers import WorkerPlace, Workers, reserve
+from runner.cli.workers import RELOADS, WorkerPlace, Workers, reserve
 from runner.config.load import load
 from runner.config.loaded import Loaded
 from runner.config.problem import Severity
@@ -204,6 +204,7 @@ async def _serve(
         _on_end_of_supervisor(place.alone, stop)
     reloads = Reloads(runner.versions)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloads.ask)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, RELOADS)
     try:
         # Before the start, which may take over thousands of calls that another process has left.
         event_loop.tame_garbage_collector()
@@ -222,6 +223,8 @@ async def _serve(
     finally:
         await reloads.close()
         await runner.close()
+        # The loop takes its handler with it, and a late signal would end the process as one that has failed.
+        signal.pthread_sigmask(signal.SIG_BLOCK, RELOADS)
 
 
 def _on_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:

@@ -29,6 +29,7 @@ STEADY_S = 60.0
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 READY = b"r"
 STOPS = (signal.SIGTERM, signal.SIGINT)
+RELOADS = (signal.SIGHUP,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +198,8 @@ class Workers:
         signal.set_wakeup_fd(-1)
         for each in (*PASSED_ON, signal.SIGCHLD):
             signal.signal(each, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
+        # SIGHUP still waits: the runner unblocks it once it can reload.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
         _close(readable)
         _close(self._alive)
         for worker in self._workers.values():

@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,6 +19,23 @@ from runner.standin.server import StandIn
 from tests.clock import NOW
 from tests.patience import PATIENCE_S
 from tests.serving import AGENT, KEYS, SECRET, Desk
+
+HUNG_UP_ON = """\
+import os, signal, sys
+from runner.cli import run
+from runner.cli.main import main
+
+def load(*arguments):
+    loaded = load_first(*arguments)
+    os.kill(os.getpid(), signal.SIGHUP)
+    return loaded
+
+load_first, run.load = run.load, load
+code = main()
+os.kill(os.getpid(), signal.SIGHUP)
+sys.exit(code)
+"""
+"""A program as it is, that gets SIGHUP while it starts, and once more at its very end."""
 
 
 @pytest.fixture
@@ -210,6 +228,16 @@ async def test_sighup_loads_the_configuration_again_and_live_calls_keep_theirs(d
         # The port was said on the command line, then and now.
         await process.logged(second.id)
         assert "change takes effect at the next start" not in process.err
+
+
+async def test_sighup_ends_no_process_that_starts_or_ends(desk: Desk) -> None:
+    desk.program = (sys.executable, "-c", HUNG_UP_ON)
+    async with desk.run() as process:
+        await process.started()
+        await process.logged("configuration was reloaded")
+        process.tell(signal.SIGTERM)
+        code, _, _ = await process.ended()
+    assert code == 0
 
 
 async def test_a_configuration_with_errors_is_not_loaded_and_calls_go_on(desk: Desk) -> None:

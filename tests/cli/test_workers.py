@@ -24,8 +24,11 @@ def say(*words):
 
 def serve(place):
     stop = []
+    if MODE == "hung up on early":
+        os.kill(os.getpid(), signal.SIGHUP)
     signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
     signal.signal(signal.SIGHUP, lambda *_: say("hangs up", place.number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, workers.RELOADS)
     if MODE == "cannot start":
         raise SystemExit(3)
     if MODE == "nobody reads the log":
@@ -105,6 +108,13 @@ def test_a_runner_that_dies_is_started_again_and_all_end_together() -> None:
         assert workers.process.wait(PATIENCE_S) == 0
         assert workers.process.stderr is not None
         assert "worker has died" in workers.process.stderr.read()
+
+
+def test_a_reload_that_is_asked_for_while_a_runner_starts_waits_for_it() -> None:
+    with kept("hung up on early") as workers:
+        workers.said(*READY, "hangs up 0", "hangs up 1")
+        workers.process.send_signal(signal.SIGTERM)
+        workers.said("ends with 0")
 
 
 def test_a_runner_that_waits_for_a_reader_of_the_log_keeps_no_other_from_being_started_again() -> None:
