@@ -223,7 +223,7 @@ async def _serve(
     finally:
         await reloads.close()
         await runner.close()
-        # The loop takes its handler with it, and a late signal would end the process as one that has failed.
+        # Python handles no signals while it ends: a late one would end the process as one that has failed.
         signal.pthread_sigmask(signal.SIG_BLOCK, RELOADS)
 
 
