@@ -272,6 +272,15 @@ async def test_a_store_that_is_locked_says_so_and_works_again_later(
     await again.close()
 
 
+async def test_a_full_disk_is_told_as_that_and_works_again_later(store: Store) -> None:
+    assert isinstance(store, SqliteStore)
+    await store._database.read(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchone())
+    with pytest.raises(StoreError, match=r"^its disk is full; make room$"):
+        await store.save(call_record(why="x" * 100_000))
+    await store.save(call_record())
+    assert ids() == ["rtc_1"]
+
+
 async def test_one_look_at_a_locked_file_is_enough_for_all_who_wait(store: Store) -> None:
     with locked():
         began = time.monotonic()
