@@ -29,7 +29,7 @@ import aiohttp
 
 from runner.call.examples.example_call import sip_headers
 from runner.standin.webhook import call_incoming
-from tests.benchmarks.live_calls import HERE, SECRET, Process
+from tests.benchmarks.live_calls import HERE, SECRET, WARM_UP, Process
 from tests.certificates import Authority
 from tests.store.postgresql.server import PostgresqlServer
 
@@ -44,8 +44,6 @@ GREETED_S = 2.0
 """For the calls that rang last to be greeted, and for what is put off until then."""
 AT_ONCE = 16
 """Calls that ring together."""
-WARM_UP = 50
-"""The first calls of each, which are not measured."""
 SET_UP_TURNS = 4
 """In which the others are set up."""
 FLOOR, NO_JOURNAL = "floor", "no-journal"

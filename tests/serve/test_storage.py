@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from runner.errors import CannotRunError
-from runner.model.job import Job, JobKind
 from runner.model.stored_call import CallFilter
 from runner.serve.metrics import Metrics
 from runner.serve.storage import Storage
@@ -18,18 +17,10 @@ from runner.store import record_saver
 from runner.store.opening import open_store
 from runner.store.waiting_record import encoded
 from tests.patience import PATIENCE_S
-from tests.store.engines import call_record
+from tests.store.engines import call_record, delivery
 
 DAY_S = 24 * 3600.0
-JOB = Job(
-    id="a",
-    call_id="rtc_1",
-    kind=JobKind.DELIVERY,
-    receiver="crm.example",
-    created_at=1.0,
-    due_at=2.0,
-    work={},
-)
+JOB = delivery(work={})
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 
+from runner.model.job import Job, JobKind
 from runner.model.record import CallRecord
 from runner.store.opening import open_store
 from runner.store.store import Store
@@ -64,6 +65,22 @@ def call_record(call_id: str = "rtc_1", **fields: Any) -> CallRecord:
             "called": None,
             "transport": "sip",
             "created_at": 0.0,
+            **fields,
+        }
+    )
+
+
+def delivery(**fields: Any) -> Job:
+    """A job after the call of `call_record`."""
+    return Job(
+        **{
+            "id": "a",
+            "call_id": "rtc_1",
+            "kind": JobKind.DELIVERY,
+            "receiver": "crm.example",
+            "created_at": 1.0,
+            "due_at": 2.0,
+            "work": {"http": {}},
             **fields,
         }
     )

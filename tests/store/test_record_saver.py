@@ -11,24 +11,16 @@ from typing import Any
 import pytest
 
 from runner.errors import CallLostError, StoreError, StoreRefusedError
-from runner.model.job import Job, JobKind
+from runner.model.job import Job
 from runner.model.live_call import Owner
 from runner.model.record import CallRecord, ToolUse
 from runner.store import record_saver
 from runner.store.record_saver import MOST_AT_ONCE, RecordSaver
 from runner.store.spool import Spool
 from tests.patience import PATIENCE_S
-from tests.store.engines import call_record
+from tests.store.engines import call_record, delivery
 
-JOB = Job(
-    id="a",
-    call_id="rtc_1",
-    kind=JobKind.DELIVERY,
-    receiver="crm.example",
-    created_at=1.0,
-    due_at=2.0,
-    work={"http": {}},
-)
+JOB = delivery()
 
 
 class Shelf:

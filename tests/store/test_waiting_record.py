@@ -6,21 +6,12 @@ from typing import Any
 
 import pytest
 
-from runner.model.job import Job, JobKind
 from runner.model.live_call import Owner
 from runner.model.record import Handoff, Span, ToolUse, Turn
 from runner.store.waiting_record import WaitingRecord, decoded, encoded, waiting_records
-from tests.store.engines import call_record
+from tests.store.engines import call_record, delivery
 
-JOB = Job(
-    id="a",
-    call_id="rtc_1",
-    kind=JobKind.DELIVERY,
-    receiver="crm.example",
-    created_at=1.0,
-    due_at=None,
-    work={"http": {"body": [1, None]}},
-)
+JOB = delivery(due_at=None, work={"http": {"body": [1, None]}})
 OWNER = Owner(runner="one", fence=3)
 RECORD = call_record(
     "rtc_1",
